@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "common/http/message.h"
+
+namespace sluice::http {
+
+// What the server knows when the headers are in. Names and values are as received.
+struct RequestHead {
+  std::string method;
+  // As on the request line: path and query, still percent-encoded.
+  std::string target;
+  Headers headers;
+  // Numeric address of the peer, without the port.
+  std::string peer;
+  bool tls = false;
+  // PEM of the verified client certificate; empty without one.
+  std::string client_certificate;
+  // Absent when the body is chunked.
+  std::optional<uint64_t> content_length;
+};
+
+// An answer. Content-Length, Date and Connection are added by the server; `source` is sent instead of `body` when set.
+struct Answer {
+  int status = 200;
+  Headers headers;
+  std::string body;
+  std::shared_ptr<BodySource> source;
+};
+
+// One request being served. All calls come from the server's thread, which must not be blocked.
+class Exchange {
+ public:
+  using Respond = absl::AnyInvocable<void(Answer)>;
+  // Destroyed after the answer was sent, or when the peer has left before.
+  virtual ~Exchange() = default;
+  // One piece of the body, at most 256 KiB; valid during the call only. An error stops reading: OnEnd follows at once, and the
+  // connection closes after its answer.
+  virtual absl::Status OnBody(std::string_view piece) = 0;
+  // The body is complete. `respond` must be called exactly once, from any thread, then or later.
+  virtual void OnEnd(Respond respond) = 0;
+};
+
+// Chooses what happens with a request. Thread-safe.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual std::unique_ptr<Exchange> Start(RequestHead head) = 0;
+  // Largest body accepted for this request; beyond it the server answers 413 itself.
+  virtual uint64_t BodyLimit(const RequestHead& head) const = 0;
+};
+
+struct TlsFiles {
+  std::string cert_file;
+  std::string key_file;
+  // Empty asks for no client certificate; otherwise one is verified when sent, but not demanded.
+  std::string client_ca_file;
+};
+
+struct ServerOptions {
+  // Numeric address or `localhost`.
+  std::string host = "127.0.0.1";
+  uint16_t port = 0;
+  std::optional<TlsFiles> tls;
+  // For one header block, for one piece of a body, and for an idle kept-alive connection.
+  std::chrono::seconds io_timeout{60};
+  size_t header_limit = 32 * 1024;
+  size_t max_connections = 4096;
+};
+
+// An HTTP/1.1 server with one thread. Sends `100 Continue` when asked to. Answers 400, 408, 413, 431 by itself.
+class Server {
+ public:
+  virtual ~Server() = default;
+  virtual uint16_t port() const = 0;
+  // Stops accepting, lets requests in flight finish until `grace` has passed, then closes all. Idempotent; blocks.
+  virtual void Stop(std::chrono::milliseconds grace) = 0;
+};
+
+// `handler` must outlive the server. Fails with `LISTEN_FAILED` (address taken, not local, TLS files bad) and says which.
+absl::StatusOr<std::unique_ptr<Server>> StartServer(ServerOptions options, Handler& handler);
+
+}  // namespace sluice::http
