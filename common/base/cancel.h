@@ -23,7 +23,8 @@ class CancelToken {
   std::shared_ptr<State> state_;
 };
 
-// The deciding end. Cancel() may be called any number of times, from any thread, under no lock of the caller's.
+// The deciding end. Cancel() may be called any number of times, from any thread, under no lock of the
+// caller's.
 class CancelSource {
  public:
   CancelSource();

@@ -12,7 +12,9 @@ class Deadline {
   using SteadyTime = std::chrono::steady_clock::time_point;
 
   explicit Deadline(SteadyTime at) : at_(at) {}
-  static Deadline After(std::chrono::milliseconds span) { return Deadline(std::chrono::steady_clock::now() + span); }
+  static Deadline After(std::chrono::milliseconds span) {
+    return Deadline(std::chrono::steady_clock::now() + span);
+  }
 
   Deadline Sooner(Deadline other) const { return Deadline(std::min(at_, other.at_)); }
   SteadyTime at() const { return at_; }

@@ -64,7 +64,9 @@ class DuplicateFinder {
   bool duplicate_ = false;
 };
 
-Failure Invalid(std::string_view why) { return Fail(absl::StatusCode::kInvalidArgument, "JSON_INVALID", why); }
+Failure Invalid(std::string_view why) {
+  return Fail(absl::StatusCode::kInvalidArgument, "JSON_INVALID", why);
+}
 
 }  // namespace
 

@@ -27,7 +27,8 @@ SecretString& SecretString::operator=(SecretString&& other) noexcept {
 SecretString::~SecretString() { Wipe(); }
 
 void SecretString::Wipe() {
-  // The whole capacity, through volatile: a short string moved from still holds its bytes, and a plain memset may be dropped.
+  // The whole capacity, through volatile: a short string moved from still holds its bytes, and a plain memset
+  // may be dropped.
   text_.resize(text_.capacity());
   volatile char* bytes = text_.data();
   for (size_t i = 0; i < text_.size(); ++i) bytes[i] = 0;

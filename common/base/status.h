@@ -12,8 +12,9 @@
 
 namespace sluice {
 
-// An error under construction: `return Fail(absl::StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED", "...").With("bucket", bucket);`
-// Becomes an absl::Status that carries a google.rpc.ErrorInfo (domain "sluice") and, where waiting helps, a google.rpc.RetryInfo.
+// An error under construction: `return Fail(absl::StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED",
+// "...").With("bucket", bucket);` Becomes an absl::Status that carries a google.rpc.ErrorInfo (domain
+// "sluice") and, where waiting helps, a google.rpc.RetryInfo.
 class [[nodiscard]] Failure {
  public:
   Failure(absl::StatusCode code, std::string_view reason, std::string_view message);

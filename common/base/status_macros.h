@@ -8,11 +8,11 @@
 #define SLUICE_CONCAT_(a, b) SLUICE_CONCAT_INNER_(a, b)
 
 // Leaves the function with the status of `expr` unless it is OK.
-#define RETURN_IF_ERROR(expr)                             \
-  do {                                                    \
-    if (auto status_ = (expr); !status_.ok()) {           \
-      return status_;                                     \
-    }                                                     \
+#define RETURN_IF_ERROR(expr)                   \
+  do {                                          \
+    if (auto status_ = (expr); !status_.ok()) { \
+      return status_;                           \
+    }                                           \
   } while (false)
 
 // Leaves the function with the status of `expr`, or moves its value into `lhs`.

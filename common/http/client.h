@@ -15,8 +15,9 @@ class Client {
   using Done = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
   virtual ~Client() = default;
 
-  // Calls `done` exactly once, on the client's own thread, which must not be blocked. Any HTTP status is a value; an error is
-  // `UNAVAILABLE` `HTTP_UNREACHABLE`, `DEADLINE_EXCEEDED` `HTTP_TIMEOUT`, `CANCELLED` `HTTP_CANCELLED`, or what a source or sink gave.
+  // Calls `done` exactly once, on the client's own thread, which must not be blocked. Any HTTP status is a
+  // value; an error is `UNAVAILABLE` `HTTP_UNREACHABLE`, `DEADLINE_EXCEEDED` `HTTP_TIMEOUT`, `CANCELLED`
+  // `HTTP_CANCELLED`, or what a source or sink gave.
   virtual void Send(Request request, Deadline deadline, CancelToken cancel, Done done) = 0;
 };
 

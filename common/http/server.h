@@ -29,7 +29,8 @@ struct RequestHead {
   std::optional<uint64_t> content_length;
 };
 
-// An answer. Content-Length, Date and Connection are added by the server; `source` is sent instead of `body` when set.
+// An answer. Content-Length, Date and Connection are added by the server; `source` is sent instead of `body`
+// when set.
 struct Answer {
   int status = 200;
   Headers headers;
@@ -43,8 +44,8 @@ class Exchange {
   using Respond = absl::AnyInvocable<void(Answer)>;
   // Destroyed after the answer was sent, or when the peer has left before.
   virtual ~Exchange() = default;
-  // One piece of the body, at most 256 KiB; valid during the call only. An error stops reading: OnEnd follows at once, and the
-  // connection closes after its answer.
+  // One piece of the body, at most 256 KiB; valid during the call only. An error stops reading: OnEnd follows
+  // at once, and the connection closes after its answer.
   virtual absl::Status OnBody(std::string_view piece) = 0;
   // The body is complete. `respond` must be called exactly once, from any thread, then or later.
   virtual void OnEnd(Respond respond) = 0;
@@ -77,16 +78,19 @@ struct ServerOptions {
   size_t max_connections = 4096;
 };
 
-// An HTTP/1.1 server with one thread. Sends `100 Continue` when asked to. Answers 400, 408, 413, 431 by itself.
+// An HTTP/1.1 server with one thread. Sends `100 Continue` when asked to. Answers 400, 408, 413, 431 by
+// itself.
 class Server {
  public:
   virtual ~Server() = default;
   virtual uint16_t port() const = 0;
-  // Stops accepting, lets requests in flight finish until `grace` has passed, then closes all. Idempotent; blocks.
+  // Stops accepting, lets requests in flight finish until `grace` has passed, then closes all. Idempotent;
+  // blocks.
   virtual void Stop(std::chrono::milliseconds grace) = 0;
 };
 
-// `handler` must outlive the server. Fails with `LISTEN_FAILED` (address taken, not local, TLS files bad) and says which.
+// `handler` must outlive the server. Fails with `LISTEN_FAILED` (address taken, not local, TLS files bad) and
+// says which.
 absl::StatusOr<std::unique_ptr<Server>> StartServer(ServerOptions options, Handler& handler);
 
 }  // namespace sluice::http

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Starts sandbox and broker of build/release for the demo and for the tests that use outside clients. Sourced, not run.
+# shellcheck disable=SC2034  # the ports are for the sourcing script
 # Needs: BIN (folder of the programs), RUN (folder for logs, ports and the JWT).
 
 SERVICE_PIDS=()

@@ -20,7 +20,8 @@ using google::protobuf::FileDescriptor;
 
 // Names that only ever hold what must not be printed.
 bool LooksSensitive(std::string_view name) {
-  constexpr std::array kNames = {"secret", "token", "password", "ticket", "presigned", "sts_url", "upload_id", "form_fields"};
+  constexpr std::array kNames = {"secret",    "token",   "password",  "ticket",
+                                 "presigned", "sts_url", "upload_id", "form_fields"};
   for (std::string_view part : kNames) {
     if (name.find(part) != std::string_view::npos) return true;
   }
@@ -31,7 +32,8 @@ void Walk(const Descriptor& message, std::vector<std::string>& unmarked, int& ma
   for (int i = 0; i < message.field_count(); ++i) {
     const FieldDescriptor& field = *message.field(i);
     const bool mark = field.options().GetExtension(options::v1::sensitive);
-    const bool text = field.type() == FieldDescriptor::TYPE_STRING || field.type() == FieldDescriptor::TYPE_BYTES;
+    const bool text =
+        field.type() == FieldDescriptor::TYPE_STRING || field.type() == FieldDescriptor::TYPE_BYTES;
     marked += mark ? 1 : 0;
     if (text && LooksSensitive(field.name()) && !mark) unmarked.push_back(field.full_name());
   }

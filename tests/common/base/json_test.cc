@@ -11,7 +11,8 @@ using testing::IsOk;
 
 TEST(JsonTest, RefusesDuplicateMembersAtAnyDepth) {
   EXPECT_THAT(ParseJson(R"({"a":1,"a":2})"), FailsWith(absl::StatusCode::kInvalidArgument, "JSON_INVALID"));
-  EXPECT_THAT(ParseJson(R"([{"x":{"a":1,"\u0061":2}}])"), FailsWith(absl::StatusCode::kInvalidArgument, "JSON_INVALID"));
+  EXPECT_THAT(ParseJson(R"([{"x":{"a":1,"\u0061":2}}])"),
+              FailsWith(absl::StatusCode::kInvalidArgument, "JSON_INVALID"));
   EXPECT_THAT(ParseJson(R"([{"a":1},{"a":2}])"), IsOk());
 }
 
