@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/base/iso_time.h"
+
+#include <ctime>
+
+namespace sluice {
+namespace {
+
+std::string Format(Time time, const char* pattern) {
+  // strftime's names are English in the "C" locale, which these programs never leave.
+  const std::time_t seconds =
+      std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(time));
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char out[64];
+  return std::string(out, std::strftime(out, sizeof(out), pattern, &parts));
+}
+
+// strptime forgives; writing the result again and comparing does not.
+std::optional<Time> Parse(std::string_view text, const char* pattern) {
+  std::tm parts{};
+  const std::string copy(text);
+  const char* end = strptime(copy.c_str(), pattern, &parts);
+  if (end == nullptr || end != copy.c_str() + copy.size()) return std::nullopt;
+  Time time = std::chrono::system_clock::from_time_t(timegm(&parts));
+  if (Format(time, pattern) != text) return std::nullopt;
+  return time;
+}
+
+constexpr char kBasic[] = "%Y%m%dT%H%M%SZ";
+constexpr char kExtended[] = "%Y-%m-%dT%H:%M:%SZ";
+constexpr char kHttp[] = "%a, %d %b %Y %H:%M:%S GMT";
+
+}  // namespace
+
+std::string IsoBasic(Time time) { return Format(time, kBasic); }
+std::string IsoExtended(Time time) { return Format(time, kExtended); }
+std::string IsoMillis(Time time) { return Format(time, "%Y-%m-%dT%H:%M:%S.000Z"); }
+std::string HttpDate(Time time) { return Format(time, kHttp); }
+std::optional<Time> ParseIsoBasic(std::string_view text) { return Parse(text, kBasic); }
+std::optional<Time> ParseIsoExtended(std::string_view text) { return Parse(text, kExtended); }
+std::optional<Time> ParseHttpDate(std::string_view text) { return Parse(text, kHttp); }
+
+}  // namespace sluice

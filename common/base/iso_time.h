@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+
+// Times as the vendor writes them, always UTC.
+namespace sluice {
+
+std::string IsoBasic(Time time);     // 20260102T030405Z
+std::string IsoExtended(Time time);  // 2026-01-02T03:04:05Z
+std::string IsoMillis(Time time);    // 2026-01-02T03:04:05.000Z
+std::string HttpDate(Time time);     // Fri, 02 Jan 2026 03:04:05 GMT
+
+// Each refuses anything but its own form and a date that exists.
+std::optional<Time> ParseIsoBasic(std::string_view text);
+std::optional<Time> ParseIsoExtended(std::string_view text);
+std::optional<Time> ParseHttpDate(std::string_view text);
+
+}  // namespace sluice

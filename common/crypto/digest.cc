@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/crypto/digest.h"
+
+#include <openssl/evp.h>
+
+#include <cstdlib>
+
+namespace sluice::crypto {
+namespace {
+
+std::string Digest(const EVP_MD* kind, std::string_view bytes) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  // Fails only without memory or with a broken OpenSSL: nothing a caller could handle.
+  if (EVP_Digest(bytes.data(), bytes.size(), out, &size, kind, nullptr) != 1) std::abort();
+  return std::string(reinterpret_cast<char*>(out), size);
+}
+
+}  // namespace
+
+std::string Sha256(std::string_view bytes) { return Digest(EVP_sha256(), bytes); }
+std::string Md5(std::string_view bytes) { return Digest(EVP_md5(), bytes); }
+
+struct Md5Digest::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Md5Digest::Md5Digest() : state_(std::make_unique<State>()) {
+  if (EVP_DigestInit_ex(state_->context, EVP_md5(), nullptr) != 1) std::abort();
+}
+Md5Digest::~Md5Digest() = default;
+
+void Md5Digest::Update(std::string_view bytes) {
+  if (EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) != 1) std::abort();
+}
+
+std::string Md5Digest::Finish() {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (EVP_DigestFinal_ex(state_->context, out, &size) != 1) std::abort();
+  return std::string(reinterpret_cast<char*>(out), size);
+}
+
+}  // namespace sluice::crypto
