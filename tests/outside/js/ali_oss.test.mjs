@@ -1,4 +1,4 @@
-// The unmodified official JavaScript SDK judges the broker's tokens and the sandbox, with both of its signature versions.
+// The unmodified official JavaScript SDK judges the sandbox, with both of its signature versions.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -9,12 +9,27 @@ import test from 'node:test';
 
 const OSS = createRequire(process.env.SLUICE_NODE)('ali-oss');
 
-async function tokenOf(subject, query = '') {
-  const jwt = (await (await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${subject}`)).text()).trim();
-  const answer = await fetch(`${process.env.SLUICE_HTTP}/get_sts_token${query}`, {
-    headers: { authorization: `Bearer ${jwt}` },
-  });
-  return answer.json();
+const sts = new OSS.STS({
+  endpoint: process.env.SLUICE_STS,
+  accessKeyId: 'SANDBOXBROKERKEYID00',
+  accessKeySecret: 'sandbox-broker-secret',
+});
+
+async function tokenOf(subject, actions = ['oss:PutObject', 'oss:GetObject', 'oss:ListParts', 'oss:AbortMultipartUpload'], path = '') {
+  const policy = {
+    Version: '1',
+    Statement: [
+      { Effect: 'Allow', Action: actions, Resource: `acs:oss:*:*:sluice-demo/uploads/${subject}/${path}*` },
+      {
+        Effect: 'Allow',
+        Action: 'oss:ListObjects',
+        Resource: 'acs:oss:*:*:sluice-demo',
+        Condition: { StringLike: { 'oss:Prefix': `uploads/${subject}/*` } },
+      },
+    ],
+  };
+  const answer = await sts.assumeRole('acs:ram::1000000000000001:role/sluice-uploader', JSON.stringify(policy), 900, subject);
+  return answer.credentials;
 }
 
 function clientOf(token, v4) {
@@ -78,7 +93,7 @@ for (const v4 of [false, true]) {
   });
 
   test(`${version}: a token narrowed to one operation and path does no more`, async () => {
-    const client = clientOf(await tokenOf('alice', '?operations=DOWNLOAD&path=narrow/'), v4);
+    const client = clientOf(await tokenOf('alice', ['oss:GetObject'], 'narrow/'), v4);
     const refused = { status: 403, code: 'AccessDenied' };
 
     await assert.rejects(client.put('uploads/alice/narrow/x', Buffer.from('x')), refused);
@@ -100,15 +115,16 @@ test('a wrong secret is SignatureDoesNotMatch, a foreign token is refused', asyn
   });
 });
 
-test('the SDK\'s own STS client assumes the role with the RAM user\'s key', async () => {
-  const sts = new OSS.STS({
-    endpoint: process.env.SLUICE_STS,
-    accessKeyId: 'SANDBOXBROKERKEYID00',
-    accessKeySecret: 'sandbox-broker-secret',
+test('STS refuses a wrong secret, an unknown role, a short life and a policy of another grammar', async () => {
+  const arn = 'acs:ram::1000000000000001:role/sluice-uploader';
+  const thief = new OSS.STS({ endpoint: process.env.SLUICE_STS, accessKeyId: 'SANDBOXBROKERKEYID00', accessKeySecret: 'no' });
+
+  await assert.rejects(thief.assumeRole(arn, '', 900, 'js-test'), { code: 'SignatureDoesNotMatch' });
+  await assert.rejects(sts.assumeRole(`${arn}-x`, '', 900, 'js-test'), { code: 'NoPermission' });
+  await assert.rejects(sts.assumeRole(arn, '', 899, 'js-test'), { code: 'InvalidParameter.DurationSeconds' });
+  await assert.rejects(sts.assumeRole(arn, '{"Version":"1","Statements":[]}', 900, 'js-test'), {
+    code: 'InvalidParameter.PolicyGrammar',
   });
-
-  const answer = await sts.assumeRole('acs:ram::1000000000000001:role/sluice-uploader', '', 900, 'js-test');
-
-  assert.match(answer.credentials.AccessKeyId, /^STS\./);
+  const answer = await sts.assumeRole(arn, '', 900, 'js-test');
   assert.match(answer.credentials.Expiration, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 });

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "common/http/server.h"
+
+namespace sluice::sandbox {
+
+// An exchange that keeps a small body whole and answers from it at once.
+std::unique_ptr<http::Exchange> Collect(absl::AnyInvocable<http::Answer(std::string body)> answer);
+
+}  // namespace sluice::sandbox

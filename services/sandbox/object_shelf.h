@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/crypto/digest.h"
+#include "common/http/message.h"
+#include "services/sandbox/fault.h"
+
+namespace sluice::sandbox {
+
+// The bytes of an object or part, held once and shared by everybody who reads them. Unchanging.
+struct Content {
+  std::vector<std::string> pieces;
+  uint64_t size = 0;
+  uint64_t crc64 = 0;
+  // 16 raw bytes.
+  std::string md5;
+};
+using ContentPtr = std::shared_ptr<const Content>;
+
+// Gathers a body as it arrives, with its sums.
+class ContentWriter {
+ public:
+  void Add(std::string_view piece);
+  ContentPtr Finish();
+
+ private:
+  std::shared_ptr<Content> content_ = std::make_shared<Content>();
+  crypto::Md5Digest md5_;
+};
+
+// `first` is an offset, `count` bytes from there.
+std::shared_ptr<http::BodySource> ReadContent(ContentPtr content, uint64_t first, uint64_t count);
+
+struct Object {
+  ContentPtr content;
+  // Without quotes, upper case.
+  std::string etag;
+  std::string type = "Normal";
+  Time modified;
+  // Content-Type, Cache-Control and so on, and x-oss-meta-*.
+  http::Headers headers;
+};
+
+struct Part {
+  ContentPtr content;
+  std::string etag;
+  Time modified;
+};
+
+struct Upload {
+  std::string bucket;
+  std::string key;
+  http::Headers headers;
+  std::map<int, Part> parts;
+};
+
+// Objects and unfinished uploads, in memory. Thread-safe.
+class ObjectShelf {
+ public:
+  // False when `forbid_overwrite` and there is one already.
+  bool Put(const std::string& bucket, const std::string& key, Object object, bool forbid_overwrite);
+  std::optional<Object> Get(const std::string& bucket, const std::string& key) const;
+  void Delete(const std::string& bucket, const std::string& key);
+  // Keys after `after` that start with `prefix`, by bytes.
+  std::vector<std::pair<std::string, Object>> List(const std::string& bucket, const std::string& prefix,
+                                                   const std::string& after) const;
+
+  std::string BeginUpload(Upload upload);
+  bool PutPart(const std::string& id, const std::string& bucket, const std::string& key, int number,
+               Part part);
+  std::optional<Upload> FindUpload(const std::string& id, const std::string& bucket,
+                                   const std::string& key) const;
+  bool EndUpload(const std::string& id, const std::string& bucket, const std::string& key);
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, Object> objects_;  // guarded by mutex_
+  std::map<std::string, Upload> uploads_;                          // guarded by mutex_
+};
+
+}  // namespace sluice::sandbox

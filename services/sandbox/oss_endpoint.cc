@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/sandbox/oss_endpoint.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/iso_time.h"
+#include "common/crypto/encoding.h"
+#include "common/crypto/random.h"
+#include "services/sandbox/oss_operation.h"
+#include "services/sandbox/oss_xml.h"
+
+namespace sluice::sandbox {
+namespace {
+
+struct Route {
+  const char* action = nullptr;
+  Outcome (*act)(const OssContext&, ContentPtr) = nullptr;
+};
+
+Fault NotImplemented(std::string what) {
+  return {501,
+          "NotImplemented",
+          "A header or query you provided implies functionality that is not implemented.",
+          "",
+          "this sandbox does not imitate " + std::move(what),
+          {}};
+}
+
+// `bucket.rest` in Host, or `/bucket/key` where Host is an address or localhost.
+void Locate(OssCall& call) {
+  std::string host(http::FindHeader(call.head.headers, "Host"));
+  host = host.substr(
+      0, host.rfind(':') == std::string::npos || host.ends_with(']') ? host.size() : host.rfind(':'));
+  const bool address = host.empty() || host == "localhost" ||
+                       host.find_first_not_of("0123456789.") == std::string::npos || host.starts_with('[');
+  std::string path = call.target.path.substr(1);
+  if (address) {
+    call.bucket = path.substr(0, path.find('/'));
+    call.key = path.size() > call.bucket.size() ? path.substr(call.bucket.size() + 1) : "";
+    return;
+  }
+  const std::string first = host.substr(0, host.find('.'));
+  if (first.starts_with("oss-")) {  // a region's host without a bucket, then path style
+    call.bucket = path.substr(0, path.find('/'));
+    call.key = path.size() > call.bucket.size() ? path.substr(call.bucket.size() + 1) : "";
+  } else {
+    call.bucket = first;
+    call.key = path;
+    // ali-oss with path style keeps the bucket in Host as well.
+    if (path == first || path.starts_with(first + "/"))
+      call.key = path.size() > first.size() ? path.substr(first.size() + 1) : "";
+  }
+}
+
+OrFault<Route> FindRoute(const OssCall& call) {
+  constexpr std::array<const char*, 22> kUnknown = {
+      "acl",      "append",   "cors",    "delete",        "encryption",  "inventory", "lifecycle", "live",
+      "location", "logging",  "policy",  "referer",       "replication", "restore",   "stat",      "symlink",
+      "tagging",  "versions", "website", "x-oss-process", "bucketInfo",  "versionId"};
+  for (const char* name : kUnknown) {
+    if (call.target.Has(name)) return NotImplemented(std::string("the sub-resource ") + name);
+  }
+  for (const char* name :
+       {"x-oss-callback", "x-oss-tagging", "x-oss-copy-source", "x-oss-server-side-encryption"}) {
+    if (http::HasHeader(call.head.headers, name)) return NotImplemented(std::string("the header ") + name);
+  }
+  const std::string& method = call.head.method;
+  const bool upload = call.target.Has("uploadId");
+  if (call.key.empty()) {
+    if (method == "GET" && !call.target.Has("uploads")) return Route{"oss:ListObjects", ListObjects};
+    return NotImplemented("this call on a bucket");
+  }
+  if (method == "PUT" && upload) return Route{"oss:PutObject", UploadPart};
+  if (method == "PUT") return Route{"oss:PutObject", PutObject};
+  if (method == "POST" && call.target.Has("uploads")) return Route{"oss:PutObject", InitiateUpload};
+  if (method == "POST" && upload) return Route{"oss:PutObject", CompleteUpload};
+  if (method == "GET" && upload) return Route{"oss:ListParts", ListParts};
+  if (method == "GET") return Route{"oss:GetObject", GetObject};
+  if (method == "HEAD") return Route{"oss:GetObject", HeadObject};
+  if (method == "DELETE" && upload) return Route{"oss:AbortMultipartUpload", AbortUpload};
+  if (method == "DELETE") return Route{"oss:DeleteObject", DeleteObject};
+  return Fault{405,
+               "MethodNotAllowed",
+               "The specified method is not allowed against this resource.",
+               "0003-00000016",
+               "no such call",
+               {{"Method", method}}};
+}
+
+std::optional<Fault> CheckNames(const OssCall& call) {
+  if (call.key.size() > 1023 || call.key.starts_with('/') || call.key.starts_with('\\')) {
+    return Fault{400,
+                 "InvalidObjectName",
+                 "The specified object is not valid.",
+                 "",
+                 "1 to 1023 bytes, not starting with / or \\",
+                 {}};
+  }
+  return std::nullopt;
+}
+
+std::optional<Fault> CheckPolicies(const OssCall& call, const Principal* caller, const std::string& action) {
+  if (caller == nullptr) {
+    return Fault{403,
+                 "AccessDenied",
+                 "Anonymous user has no right to access this bucket.",
+                 "0003-00000001",
+                 "the request is not signed",
+                 {}};
+  }
+  Ask ask{action,
+          "acs:oss:*:*:" + call.bucket + (action == "oss:ListObjects" ? "" : "/" + call.key),
+          caller->arn,
+          {}};
+  ask.context["acs:SecureTransport"] = call.head.tls ? "true" : "false";
+  ask.context["acs:SourceIp"] = call.head.peer;
+  ask.context["acs:AccessId"] = caller->access_key_id;
+  if (const auto acl = http::FindHeader(call.head.headers, "x-oss-object-acl"); !acl.empty())
+    ask.context["oss:x-oss-object-acl"] = acl;
+  if (action == "oss:ListObjects") {
+    ask.context["oss:Prefix"] = call.target.Find("prefix").value_or("");
+    ask.context["oss:Delimiter"] = call.target.Find("delimiter").value_or("");
+  }
+  const std::string asked = action + " on " + ask.resource;
+  if (caller->session_policy && Evaluate(*caller->session_policy, ask).verdict != Verdict::kAllowed) {
+    return Fault{403,
+                 "AccessDenied",
+                 "Access denied by authorizer's policy.",
+                 "0003-00000301",
+                 "the session policy does not allow " + asked,
+                 {}};
+  }
+  const Decision decision = Evaluate(caller->identity_policy, ask);
+  if (decision.verdict == Verdict::kAllowed) return std::nullopt;
+  const bool denied = decision.verdict == Verdict::kExplicitDeny;
+  return Fault{
+      403,
+      "AccessDenied",
+      "Access denied by authorizer's policy.",
+      denied ? "0003-00000201" : "0003-00000202",
+      denied ? "statement " + std::to_string(decision.statement) + " of the role's policy denies " + asked
+             : "no statement of the role's policy allows " + asked,
+      {}};
+}
+
+// Visible ASCII in one line, for a header.
+std::string HeaderSafe(std::string text) {
+  for (char& c : text) c = c < 32 || c > 126 ? '?' : c;
+  return text.substr(0, 4096);
+}
+
+class OssExchange final : public http::Exchange {
+ public:
+  OssExchange(OrFault<Route> route, OssContext context)
+      : route_(std::move(route)), context_(std::move(context)) {}
+
+  absl::Status OnBody(std::string_view piece) override {
+    if (std::holds_alternative<Fault>(route_)) return absl::CancelledError("refused");
+    body_.Add(piece);
+    return absl::OkStatus();
+  }
+
+  void OnEnd(Respond respond) override {
+    auto* fault = std::get_if<Fault>(&route_);
+    Outcome outcome =
+        fault != nullptr ? Outcome(*fault) : std::get<Route>(route_).act(context_, body_.Finish());
+    const std::string request_id = crypto::HexUpper(crypto::RandomBytes(12));
+    http::Answer answer;
+    if (auto* refused = std::get_if<Fault>(&outcome)) {
+      answer = Render(*refused, request_id);
+    } else {
+      answer = std::get<http::Answer>(std::move(outcome));
+    }
+    answer.headers.emplace_back("Server", "AliyunOSS");
+    answer.headers.emplace_back("x-oss-request-id", request_id);
+    answer.headers.emplace_back("x-oss-server-time", "1");
+    answer.headers.emplace_back("Date", HttpDate(context_.now));
+    respond(std::move(answer));
+  }
+
+ private:
+  http::Answer Render(const Fault& fault, const std::string& request_id) const {
+    http::Answer answer;
+    answer.status = fault.status;
+    if (!fault.ec.empty()) answer.headers.emplace_back("x-oss-ec", fault.ec);
+    answer.headers.emplace_back("x-sluice-hint", HeaderSafe(fault.hint));
+    std::string xml = ErrorXml(fault, request_id, http::FindHeader(context_.call.head.headers, "Host"));
+    answer.headers.emplace_back("Content-Type", "application/xml");
+    if (context_.call.head.method == "HEAD") {
+      answer.headers.emplace_back("x-oss-err", crypto::Base64Encode(xml));
+    } else {
+      answer.body = std::move(xml);
+    }
+    return answer;
+  }
+
+  OrFault<Route> route_;
+  OssContext context_;
+  ContentWriter body_;
+};
+
+}  // namespace
+
+std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
+  OssContext context{{std::move(head), {}, "", "", ""}, shelf_, clock_.Now()};
+  OssCall& call = context.call;
+  auto judge = [&]() -> OrFault<Route> {
+    auto target = http::ParseTarget(call.head.target);
+    if (!target)
+      return Fault{400, "InvalidArgument",         "The request target is not well formed.",
+                   "",  "broken percent-encoding", {}};
+    call.target = *std::move(target);
+    Locate(call);
+    if (call.bucket.empty()) return NotImplemented("calls on the service, such as ListBuckets");
+    if (auto fault = CheckNames(call)) return *fault;
+    const Bucket* bucket = world_.FindBucket(call.bucket);
+    if (bucket == nullptr) {
+      return Fault{404,
+                   "NoSuchBucket",
+                   "The specified bucket does not exist.",
+                   "0015-00000101",
+                   "no such bucket in this sandbox",
+                   {{"BucketName", call.bucket}}};
+    }
+    call.region = bucket->region;
+    auto signer = VerifyOssSignature(call, world_, context.now);
+    if (auto* fault = std::get_if<Fault>(&signer)) return *fault;
+    auto route = FindRoute(call);
+    if (std::holds_alternative<Fault>(route)) return route;
+    if (auto fault = CheckPolicies(call, std::get<0>(signer).get(), std::get<Route>(route).action))
+      return *fault;
+    if (call.head.method == "PUT" && !call.head.content_length &&
+        http::FindHeader(call.head.headers, "Transfer-Encoding").empty()) {
+      return Fault{411, "MissingContentLength",      "You must provide the Content-Length HTTP header.",
+                   "",  "no length and not chunked", {}};
+    }
+    return route;
+  };
+  auto route = judge();
+  return std::make_unique<OssExchange>(std::move(route), std::move(context));
+}
+
+uint64_t OssEndpoint::BodyLimit(const http::RequestHead& head) const {
+  return head.method == "PUT" ? uint64_t{5} << 30 : uint64_t{4} << 20;
+}
+
+}  // namespace sluice::sandbox

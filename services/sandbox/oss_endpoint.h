@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "common/http/server.h"
+#include "services/sandbox/object_shelf.h"
+#include "services/sandbox/sandbox_clock.h"
+#include "services/sandbox/world.h"
+
+namespace sluice::sandbox {
+
+// OSS: locates bucket and key, judges signature and policies from the headers before any body is read, then
+// acts. Virtual-host and path style. Thread-safe.
+class OssEndpoint final : public http::Handler {
+ public:
+  OssEndpoint(const World& world, const SandboxClock& clock, ObjectShelf& shelf)
+      : world_(world), clock_(clock), shelf_(shelf) {}
+  std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
+  uint64_t BodyLimit(const http::RequestHead& head) const override;
+
+ private:
+  const World& world_;
+  const SandboxClock& clock_;
+  ObjectShelf& shelf_;
+};
+
+}  // namespace sluice::sandbox

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/secret_string.h"
+#include "services/sandbox/policy_check.h"
+
+namespace sluice::sandbox {
+
+// A RAM user, or a session of a role when `security_token` is set.
+struct Principal {
+  std::string arn;
+  std::string access_key_id;
+  SecretString secret;
+  SecretString security_token;
+  std::optional<Time> expires;
+  Policy identity_policy;
+  std::optional<Policy> session_policy;
+
+  bool is_session() const { return expires.has_value(); }
+};
+
+struct Role {
+  std::string name;
+  std::chrono::seconds max_session{3600};
+  Policy trust;
+  Policy policy;
+};
+
+struct Bucket {
+  std::string name;
+  std::string region;
+};
+
+// Who and what exists. Users, roles and buckets stand still after start; sessions come and go. Thread-safe.
+class World {
+ public:
+  World(std::string account, std::vector<Principal> users, std::vector<Role> roles,
+        std::vector<Bucket> buckets);
+  // The constants that demo, tests and outside clients use; see the README.
+  static std::unique_ptr<World> Default();
+
+  const std::string& account() const { return account_; }
+  std::shared_ptr<const Principal> FindKey(std::string_view access_key_id) const;
+  const Role* FindRole(std::string_view name) const;
+  const Bucket* FindBucket(std::string_view name) const;
+
+  // A new session of `role`. Sessions that ended a day ago are forgotten, and their keys unknown from then
+  // on.
+  std::shared_ptr<const Principal> IssueSession(const Role& role, std::string_view session_name,
+                                                std::optional<Policy> session_policy, Time now,
+                                                std::chrono::seconds life);
+
+ private:
+  const std::string account_;
+  std::map<std::string, Role, std::less<>> roles_;
+  std::map<std::string, Bucket, std::less<>> buckets_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Principal>, std::less<>> keys_;  // guarded by mutex_
+};
+
+}  // namespace sluice::sandbox

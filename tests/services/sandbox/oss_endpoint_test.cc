@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/sandbox/oss_endpoint.h"
+
+#include "common/aliyun/oss_signer.h"
+#include "common/crypto/crc64.h"
+#include "common/crypto/encoding.h"
+#include "common/http/curl_client.h"
+#include "gmock/gmock.h"
+#include "tests/support/loopback.h"
+#include "tests/support/status_matchers.h"
+
+namespace sluice::sandbox {
+namespace {
+
+using sluice::testing::Fetch;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kAlicePolicy[] = R"({"Version":"1","Statement":[
+  {"Effect":"Allow","Action":["oss:PutObject","oss:GetObject","oss:ListParts","oss:AbortMultipartUpload"],
+   "Resource":"acs:oss:*:*:sluice-demo/uploads/alice/*"},
+  {"Effect":"Allow","Action":"oss:ListObjects","Resource":"acs:oss:*:*:sluice-demo",
+   "Condition":{"StringLike":{"oss:Prefix":"uploads/alice/*"}}}]})";
+
+class OssEndpointTest : public ::testing::Test {
+ protected:
+  http::Response Send(const std::string& method, const std::string& key, const std::string& body = "",
+                      aliyun::Pairs query = {}, aliyun::Pairs headers = {}) {
+    const aliyun::OssRequest request{method, "sluice-demo", key, query, headers, {}};
+    const aliyun::Credentials credentials{session_->access_key_id, session_->secret, session_->security_token,
+                                          std::nullopt};
+    for (auto& header : signer_.SignHeaders(request, credentials, clock_.Now())) headers.push_back(header);
+    std::string url = "http://127.0.0.1:" + std::to_string(server_->port()) + "/sluice-demo/" +
+                      crypto::PercentEncode(key, true);
+    if (!query.empty()) url += "?" + aliyun::OssCanonicalQuery(query);
+    auto answer = Fetch(*client_, {method, url, headers, body});
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.value_or(http::Response{});
+  }
+
+  SystemClock real_;
+  SandboxClock clock_{real_};
+  std::unique_ptr<World> world_ = World::Default();
+  ObjectShelf shelf_;
+  OssEndpoint endpoint_{*world_, clock_, shelf_};
+  std::unique_ptr<http::Server> server_ = http::StartServer({}, endpoint_).value();
+  std::unique_ptr<http::Client> client_ = http::MakeCurlClient({});
+  aliyun::OssSigner signer_{"cn-hangzhou"};
+  std::shared_ptr<const Principal> session_ =
+      world_->IssueSession(*world_->FindRole("sluice-uploader"), "alice", ParsePolicy(kAlicePolicy).value(),
+                           clock_.Now(), std::chrono::hours(1));
+};
+
+TEST_F(OssEndpointTest, StoresAndGivesBackWithTheRightSums) {
+  const std::string body(700'000, 'x');
+  const auto put = Send("PUT", "uploads/alice/a b.bin", body, {},
+                        {{"Content-Type", "image/png"}, {"x-oss-meta-who", "me"}});
+  ASSERT_EQ(put.status, 200) << put.body;
+  EXPECT_EQ(http::FindHeader(put.headers, "x-oss-hash-crc64ecma"), std::to_string(crypto::Crc64(body)));
+
+  const auto get = Send("GET", "uploads/alice/a b.bin");
+  EXPECT_EQ(get.body, body);
+  EXPECT_EQ(http::FindHeader(get.headers, "Content-Type"), "image/png");
+  EXPECT_EQ(http::FindHeader(get.headers, "x-oss-meta-who"), "me");
+  const auto head = Send("HEAD", "uploads/alice/a b.bin");
+  EXPECT_EQ(http::FindHeader(head.headers, "Content-Length"), "700000");
+}
+
+TEST_F(OssEndpointTest, ServesOneRangeAndIgnoresWhatDoesNotFit) {
+  Send("PUT", "uploads/alice/r", "0123456789");
+  auto range = [&](const char* text) {
+    const auto answer = Send("GET", "uploads/alice/r", "", {}, {{"Range", text}});
+    return std::to_string(answer.status) + " " + answer.body;
+  };
+
+  EXPECT_EQ(range("bytes=2-4"), "206 234");
+  EXPECT_EQ(range("bytes=7-"), "206 789");
+  EXPECT_EQ(range("bytes=-3"), "206 789");
+  for (const char* text : {"bytes=5-2", "bytes=10-", "bytes=3-10", "bytes=a-b", "bytes=", "bytes=-",
+                           "bytes=-0", "0-1", "bytes=0-1,3-4", "bytes=99999999999999999999-"}) {
+    EXPECT_EQ(range(text), "200 0123456789") << text;
+  }
+}
+
+TEST_F(OssEndpointTest, TheSessionPolicyHoldsForEveryOperation) {
+  for (const char* key :
+       {"uploads/bob/x", "uploads/alice", "uploads/alicex/x", "uploads/ALICE/x", "other/x"}) {
+    for (const char* method : {"PUT", "GET", "HEAD", "DELETE"}) {
+      const auto answer = Send(method, key, "");
+      EXPECT_EQ(answer.status, 403) << method << " " << key;
+      EXPECT_EQ(http::FindHeader(answer.headers, "x-oss-ec"), "0003-00000301") << method << " " << key;
+      EXPECT_THAT(std::string(http::FindHeader(answer.headers, "x-sluice-hint")),
+                  HasSubstr("the session policy does not allow"));
+    }
+    EXPECT_EQ(Send("POST", key, "", {{"uploads", ""}}).status, 403) << key;
+  }
+  EXPECT_EQ(Send("DELETE", "uploads/alice/x").status, 403);
+  EXPECT_EQ(Send("GET", "", "", {{"list-type", "2"}}).status, 403);
+  EXPECT_EQ(Send("GET", "", "", {{"list-type", "2"}, {"prefix", "uploads/"}}).status, 403);
+  EXPECT_EQ(Send("GET", "", "", {{"list-type", "2"}, {"prefix", "uploads/alice/"}}).status, 200);
+}
+
+TEST_F(OssEndpointTest, PublicAclIsDeniedByTheRole) {
+  const auto answer = Send("PUT", "uploads/alice/x", "x", {}, {{"x-oss-object-acl", "public-read"}});
+
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_EQ(http::FindHeader(answer.headers, "x-oss-ec"), "0003-00000201");
+}
+
+TEST_F(OssEndpointTest, TheTokenDiesWhenTheClockPassesItsEnd) {
+  ASSERT_EQ(Send("PUT", "uploads/alice/x", "x").status, 200);
+
+  clock_.Advance(std::chrono::minutes(61));
+
+  EXPECT_THAT(Send("PUT", "uploads/alice/x", "x").body, HasSubstr("<Code>SecurityTokenExpired</Code>"));
+}
+
+TEST_F(OssEndpointTest, MultipartKeepsOssRules) {
+  const std::string key = "uploads/alice/big";
+  const std::string begun = Send("POST", key, "", {{"uploads", ""}}).body;
+  const std::string id = begun.substr(begun.find("<UploadId>") + 10, 32);
+  const std::string part(102400, 'p');
+  auto put = [&](const std::string& number, const std::string& body) {
+    return Send("PUT", key, body, {{"partNumber", number}, {"uploadId", id}});
+  };
+  auto complete = [&](const std::string& parts) {
+    return Send("POST", key, "<CompleteMultipartUpload>" + parts + "</CompleteMultipartUpload>",
+                {{"uploadId", id}});
+  };
+  auto named = [](const std::string& number, const std::string& etag) {
+    return "<Part><PartNumber>" + number + "</PartNumber><ETag>" + etag + "</ETag></Part>";
+  };
+  const std::string etag(http::FindHeader(put("1", part).headers, "ETag"));
+  const std::string small(http::FindHeader(put("5", "small").headers, "ETag"));
+
+  EXPECT_EQ(put("0", part).status, 400);
+  EXPECT_EQ(put("10001", part).status, 400);
+  EXPECT_THAT(Send("GET", key, "", {{"uploadId", id}}).body, HasSubstr("<PartNumber>5</PartNumber>"));
+  EXPECT_THAT(complete(named("5", small) + named("1", etag)).body, HasSubstr("InvalidPartOrder"));
+  EXPECT_THAT(complete(named("1", small)).body, HasSubstr("InvalidPart"));
+  EXPECT_THAT(complete("").body, HasSubstr("MalformedXML"));
+  EXPECT_THAT(Send("POST", key, "<!DOCTYPE a><CompleteMultipartUpload/>", {{"uploadId", id}}).body,
+              HasSubstr("MalformedXML"));
+  const auto done = complete(named("1", etag) + named("5", small));
+  ASSERT_EQ(done.status, 200) << done.body;
+  EXPECT_EQ(http::FindHeader(done.headers, "x-oss-hash-crc64ecma"),
+            std::to_string(crypto::Crc64(part + "small")));
+  EXPECT_EQ(Send("GET", key).body, part + "small");
+  EXPECT_THAT(complete(named("1", etag)).body, HasSubstr("NoSuchUpload"));
+  EXPECT_EQ(Send("DELETE", key, "", {{"uploadId", id}}).status, 404);
+}
+
+TEST_F(OssEndpointTest, PartsUnderTheMinimumAreRefusedAtComplete) {
+  const std::string key = "uploads/alice/small";
+  const std::string begun = Send("POST", key, "", {{"uploads", ""}}).body;
+  const std::string id = begun.substr(begun.find("<UploadId>") + 10, 32);
+  std::string parts;
+  for (const char* number : {"1", "2"}) {
+    const auto put = Send("PUT", key, "tiny", {{"partNumber", number}, {"uploadId", id}});
+    parts += "<Part><PartNumber>" + std::string(number) + "</PartNumber><ETag>" +
+             std::string(http::FindHeader(put.headers, "ETag")) + "</ETag></Part>";
+  }
+
+  EXPECT_THAT(Send("POST", key, "<CompleteMultipartUpload>" + parts + "</CompleteMultipartUpload>",
+                   {{"uploadId", id}})
+                  .body,
+              HasSubstr("EntityTooSmall"));
+}
+
+TEST_F(OssEndpointTest, ListsPageByPageInByteOrder) {
+  for (const char* key : {"uploads/alice/b", "uploads/alice/a", "uploads/alice/d/1", "uploads/alice/d/2",
+                          "uploads/alice/c&<"}) {
+    ASSERT_EQ(Send("PUT", key, "x").status, 200);
+  }
+  const auto first =
+      Send("GET", "", "",
+           {{"list-type", "2"}, {"prefix", "uploads/alice/"}, {"delimiter", "/"}, {"max-keys", "2"}})
+          .body;
+  EXPECT_THAT(first, HasSubstr("<Key>uploads/alice/a</Key>"));
+  EXPECT_THAT(first, HasSubstr("<IsTruncated>true</IsTruncated>"));
+  const size_t at = first.find("<NextContinuationToken>") + 23;
+  const std::string token = first.substr(at, first.find('<', at) - at);
+
+  const auto second = Send("GET", "", "",
+                           {{"list-type", "2"},
+                            {"prefix", "uploads/alice/"},
+                            {"delimiter", "/"},
+                            {"continuation-token", token}})
+                          .body;
+
+  EXPECT_THAT(second, HasSubstr("<Key>uploads/alice/c&amp;&lt;</Key>"));
+  EXPECT_THAT(second, HasSubstr("<CommonPrefixes><Prefix>uploads/alice/d/</Prefix></CommonPrefixes>"));
+  EXPECT_THAT(second, Not(HasSubstr("alice/a<")));
+  EXPECT_THAT(second, HasSubstr("<IsTruncated>false</IsTruncated>"));
+}
+
+TEST_F(OssEndpointTest, WhatIsNotImitatedSaysSo) {
+  EXPECT_EQ(Send("GET", "uploads/alice/x", "", {{"acl", ""}}).status, 501);
+  EXPECT_EQ(Send("PUT", "uploads/alice/x", "x", {}, {{"x-oss-tagging", "a=b"}}).status, 501);
+}
+
+TEST_F(OssEndpointTest, HostileKeysAreRefusedOrStoredAsTheyAre) {
+  EXPECT_EQ(Send("PUT", std::string("uploads/alice/") + std::string(1010, 'k'), "x").status, 400);
+  const std::string odd("uploads/alice/../\x01%2e\xff*?", 22);
+  ASSERT_EQ(Send("PUT", odd, "odd").status, 200);
+  EXPECT_EQ(Send("GET", odd).body, "odd");
+}
+
+TEST_F(OssEndpointTest, WrongMd5StoresNothing) {
+  EXPECT_THAT(Send("PUT", "uploads/alice/m", "x", {}, {{"Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA=="}}).body,
+              HasSubstr("InvalidDigest"));
+  EXPECT_EQ(Send("GET", "uploads/alice/m").status, 404);
+}
+
+}  // namespace
+}  // namespace sluice::sandbox

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/sandbox/policy_check.h"
+
+#include "tests/support/status_matchers.h"
+
+namespace sluice::sandbox {
+namespace {
+
+using sluice::testing::FailsWith;
+using sluice::testing::IsOk;
+
+TEST(MatchesTest, StarsAndQuestionMarks) {
+  EXPECT_TRUE(Matches("uploads/*", "uploads/a/b"));
+  EXPECT_TRUE(Matches("*", ""));
+  EXPECT_TRUE(Matches("a?c*e", "abcde"));
+  EXPECT_TRUE(Matches("*a*b*", "xxaxxbxx"));
+  EXPECT_FALSE(Matches("uploads/al/*", "uploads/alice/x"));
+  EXPECT_FALSE(Matches("a?", "a"));
+  EXPECT_FALSE(Matches("", "a"));
+  EXPECT_TRUE(Matches("oss:getobject", "oss:GetObject", true));
+  EXPECT_FALSE(Matches("UPLOADS/*", "uploads/a"));
+}
+
+TEST(MatchesTest, ManyStarsEndInTime) {
+  std::string pattern;
+  for (int i = 0; i < 200; ++i) pattern += "a*";
+  EXPECT_FALSE(Matches(pattern + "b", std::string(2000, 'a')));
+}
+
+TEST(EvaluateTest, DenyWinsWhereverItStands) {
+  const Policy policy = ParsePolicy(R"({"Version":"1","Statement":[
+    {"Effect":"Allow","Action":"oss:*","Resource":"acs:oss:*:*:b/*"},
+    {"Effect":"Deny","Action":"oss:PutObject","Resource":"*","Condition":{"StringEquals":{"oss:x-oss-object-acl":["public-read"]}}}]})")
+                            .value();
+  Ask ask{"oss:PutObject", "acs:oss:*:*:b/k", "", {}};
+
+  EXPECT_EQ(Evaluate(policy, ask).verdict, Verdict::kAllowed);
+  ask.context["oss:x-oss-object-acl"] = "public-read";
+  EXPECT_EQ(Evaluate(policy, ask).verdict, Verdict::kExplicitDeny);
+  EXPECT_EQ(Evaluate(policy, {"oss:PutObject", "acs:oss:*:*:other/k", "", {}}).verdict,
+            Verdict::kImplicitDeny);
+}
+
+TEST(EvaluateTest, AMissingKeyMeetsNegativeOperatorsOnly) {
+  auto verdict = [](const std::string& condition) {
+    const Policy policy =
+        ParsePolicy(
+            R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":)" +
+            condition + "}]}")
+            .value();
+    return Evaluate(policy, {"oss:ListObjects", "acs:oss:*:*:b", "", {}}).verdict;
+  };
+
+  EXPECT_EQ(verdict(R"({"StringLike":{"oss:Prefix":"*"}})"), Verdict::kImplicitDeny);
+  EXPECT_EQ(verdict(R"({"StringNotLike":{"oss:Prefix":"*"}})"), Verdict::kAllowed);
+}
+
+TEST(ParsePolicyTest, RefusesWhatTheGrammarDoesNotName) {
+  for (
+      const char* text : {
+          "",
+          "[]",
+          "{}",
+          R"({"Version":"1"})",
+          R"({"Version":"2","Statement":[]})",
+          R"({"Version":"1","Statement":[]})",
+          R"({"Version":"1","Statements":[{"Effect":"Allow","Action":"*","Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"allow","Action":"*","Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":[],"Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","NotAction":"*","Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":1,"Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Fuzzy":{"oss:Prefix":"a"}}}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"x":"a"}}}]})",
+          R"({"Version":"1","Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})",
+      }) {
+    EXPECT_THAT(ParsePolicy(text), FailsWith(absl::StatusCode::kInvalidArgument, "POLICY_GRAMMAR")) << text;
+  }
+  EXPECT_THAT(ParsePolicy(R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})"),
+              IsOk());
+}
+
+}  // namespace
+}  // namespace sluice::sandbox
