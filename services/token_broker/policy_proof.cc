@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/token_broker/policy_proof.h"
+
+#include <array>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "services/token_broker/policy_evaluator.h"
+#include "services/token_broker/session_policy.h"
+
+namespace sluice::broker {
+namespace {
+
+constexpr std::array kObjectActions = {
+    "oss:PutObject",        "oss:ListParts",        "oss:AbortMultipartUpload",
+    "oss:PutObjectTagging", "oss:GetObject",        "oss:DeleteObject",
+    "oss:PutObjectAcl",     "oss:GetObjectTagging", "oss:RestoreObject",
+    "oss:PutBucketPolicy",  "sts:AssumeRole"};
+
+std::string Arn(const std::string& bucket) { return "acs:oss:*:*:" + bucket; }
+
+// Keys that a right policy never reaches.
+std::vector<std::string> OutsideKeys(const Scope& scope) {
+  std::string stem = scope.target;
+  if (!scope.is_object) stem.pop_back();
+  const size_t slash = stem.rfind('/');
+  const std::string parent = slash == std::string::npos ? "" : stem.substr(0, slash + 1);
+  std::vector<std::string> out = {stem.substr(0, stem.size() - 1) + "/probe", stem + "x/probe",
+                                  parent + "probe", "probe"};
+  if (scope.is_object) {
+    out.insert(out.end(), {stem.substr(0, stem.size() - 1), stem + "x", stem + "/"});
+  } else {
+    out.push_back(stem);
+  }
+  return out;
+}
+
+absl::Status Expect(const PolicyEvaluator& policy, const AccessQuestion& question, bool wanted) {
+  if (policy.Allows(question) == wanted) return absl::OkStatus();
+  return Fail(absl::StatusCode::kInternal, "POLICY_NOT_PROVEN",
+              std::string("the compiled policy ") + (wanted ? "does not allow " : "allows ") +
+                  question.action + " on " + question.resource);
+}
+
+}  // namespace
+
+absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope) {
+  ASSIGN_OR_RETURN(const PolicyEvaluator policy, PolicyEvaluator::Parse(policy_json));
+  std::set<std::string> granted;
+  for (Operation operation : scope.operations) {
+    for (std::string& action : ActionsOf(operation)) granted.insert(std::move(action));
+  }
+  const std::string inside = Arn(scope.bucket) + "/" + scope.target + (scope.is_object ? "" : "probe");
+  for (const char* action : kObjectActions) {
+    RETURN_IF_ERROR(Expect(policy, {action, inside, std::nullopt}, granted.contains(action)));
+    RETURN_IF_ERROR(Expect(policy, {action, Arn(scope.bucket), std::nullopt}, false));
+    RETURN_IF_ERROR(Expect(
+        policy, {action, Arn(scope.bucket + "x") + "/" + scope.target + "probe", std::nullopt}, false));
+    for (const std::string& key : OutsideKeys(scope)) {
+      RETURN_IF_ERROR(Expect(policy, {action, Arn(scope.bucket) + "/" + key, std::nullopt}, false));
+    }
+  }
+  const bool list = granted.contains("oss:ListObjects");
+  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), scope.target}, list));
+  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), std::nullopt}, false));
+  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), ""}, false));
+  RETURN_IF_ERROR(
+      Expect(policy, {"oss:ListObjects", Arn(scope.bucket), scope.target.substr(0, scope.target.size() - 1)},
+             false));
+  return Expect(policy, {"oss:ListObjects", Arn(scope.bucket + "x"), scope.target}, false);
+}
+
+}  // namespace sluice::broker

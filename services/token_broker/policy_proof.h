@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "services/token_broker/scope.h"
+
+namespace sluice::broker {
+
+// Shows, before a policy leaves, that it says yes to each operation of `scope` inside it and no to the
+// probes: the parent, siblings with the last byte dropped or added, another bucket, every action not asked
+// for, object actions on the bucket, listings without a prefix or with a wider one. Fails with `INTERNAL`
+// `POLICY_NOT_PROVEN` and the probe that went wrong; then nothing is issued. Pure.
+absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope);
+
+}  // namespace sluice::broker
