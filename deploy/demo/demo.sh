@@ -2,6 +2,7 @@
 # The sandbox's part of the main job, on a real picture and with the official JavaScript SDK. Called by `./dev demo`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck disable=SC2034  # for services.sh
 BIN=$PWD/build/release/bin
 RUN=$PWD/build/demo
 ONCE=0

@@ -2,6 +2,7 @@
 # Runs a command beside a fresh sandbox (release program, free ports); its addresses are in the command's environment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck disable=SC2034  # for services.sh
 BIN=$PWD/build/release/bin
 RUN=$(mktemp -d)
 # shellcheck source=../../deploy/demo/services.sh
