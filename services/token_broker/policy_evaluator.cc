@@ -32,11 +32,11 @@ bool Covers(std::string_view pattern, std::string_view text) {
 absl::StatusOr<std::vector<std::string>> ReadActions(const json::value* value) {
   std::vector<std::string> out;
   if (value != nullptr && value->is_string()) {
-    out.emplace_back(value->get_string().c_str());
+    out.emplace_back(value->get_string().data(), value->get_string().size());
   } else if (value != nullptr && value->is_array()) {
     for (const auto& item : value->get_array()) {
       if (!item.is_string()) return Unknown("an action is not text");
-      out.emplace_back(item.get_string().c_str());
+      out.emplace_back(item.get_string().data(), item.get_string().size());
     }
   }
   const bool plain = std::all_of(

@@ -29,12 +29,15 @@ class PolicyEvaluator {
 
   bool Allows(const AccessQuestion& question) const;
 
- private:
+  // One Allow. `prefix` is the oss:Prefix that a listing must match.
   struct Statement {
     std::vector<std::string> actions;
     std::string resource;
     std::optional<std::string> prefix;
   };
+  const std::vector<Statement>& statements() const { return statements_; }
+
+ private:
   std::vector<Statement> statements_;
 };
 

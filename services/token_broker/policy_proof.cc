@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/policy_proof.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -33,7 +34,23 @@ std::vector<std::string> OutsideKeys(const Scope& scope) {
   } else {
     out.push_back(stem);
   }
+  // An object may well be named like a probe; what the scope covers proves nothing about the outside.
+  std::erase_if(out, [&](const std::string& key) {
+    return scope.is_object ? key == scope.target : key.starts_with(scope.target);
+  });
   return out;
+}
+
+// The one place that a right statement reaches: the scope's own key or prefix, or a listing of that prefix.
+bool IsOurs(const PolicyEvaluator::Statement& statement, const Scope& scope,
+            const std::set<std::string>& granted) {
+  const std::string pattern = scope.target + (scope.is_object ? "" : "*");
+  const bool listing = statement.prefix.has_value();
+  if (listing && (scope.is_object || *statement.prefix != pattern)) return false;
+  if (statement.resource != Arn(scope.bucket) + (listing ? "" : "/" + pattern)) return false;
+  return std::all_of(statement.actions.begin(), statement.actions.end(), [&](const std::string& action) {
+    return granted.contains(action) && (action == "oss:ListObjects") == listing;
+  });
 }
 
 absl::Status Expect(const PolicyEvaluator& policy, const AccessQuestion& question, bool wanted) {
@@ -50,6 +67,12 @@ absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope) {
   std::set<std::string> granted;
   for (Operation operation : scope.operations) {
     for (std::string& action : ActionsOf(operation)) granted.insert(std::move(action));
+  }
+  for (const auto& statement : policy.statements()) {
+    if (!IsOurs(statement, scope, granted)) {
+      return Fail(absl::StatusCode::kInternal, "POLICY_NOT_PROVEN",
+                  "a statement reaches beyond the scope, to " + statement.resource);
+    }
   }
   const std::string inside = Arn(scope.bucket) + "/" + scope.target + (scope.is_object ? "" : "probe");
   for (const char* action : kObjectActions) {

@@ -8,10 +8,12 @@
 
 namespace sluice::broker {
 
-// Shows, before a policy leaves, that it says yes to each operation of `scope` inside it and no to the
-// probes: the parent, siblings with the last byte dropped or added, another bucket, every action not asked
-// for, object actions on the bucket, listings without a prefix or with a wider one. Fails with `INTERNAL`
-// `POLICY_NOT_PROVEN` and the probe that went wrong; then nothing is issued. Pure.
+// Shows, before a policy leaves, that it gives `scope` and nothing else. First by structure: every statement
+// reaches exactly the scope's key or prefix (or lists exactly that prefix) with actions that were asked for.
+// Then by question: yes to each operation inside, no to the probes: the parent, siblings with the last byte
+// dropped or added, another bucket, every action not asked for, object actions on the bucket, listings
+// without a prefix or with a wider one. Fails with `INTERNAL` `POLICY_NOT_PROVEN`; then nothing is issued.
+// Pure.
 absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope);
 
 }  // namespace sluice::broker
