@@ -53,6 +53,10 @@ OrFault<int> NumberQuery(const OssCall& call, std::string_view name, int otherwi
 }
 
 Outcome InitiateUpload(const OssContext& context, ContentPtr) {
+  auto forbid = ForbidsOverwrite(context.call);
+  if (auto* fault = std::get_if<Fault>(&forbid)) return *fault;
+  if (std::get<bool>(forbid) && context.shelf.Get(context.call.bucket, context.call.key))
+    return FileAlreadyExists();
   auto headers = StoredHeaders(context.call);
   if (auto* fault = std::get_if<Fault>(&headers)) return *fault;
   const std::string id = context.shelf.BeginUpload(
@@ -119,8 +123,10 @@ Outcome ListParts(const OssContext& context, ContentPtr) {
 }
 
 Outcome CompleteUpload(const OssContext& context, ContentPtr body) {
+  auto forbid = ForbidsOverwrite(context.call);
+  if (auto* fault = std::get_if<Fault>(&forbid)) return *fault;
   std::string text;
-  for (const std::string& piece : body->pieces) text += piece;
+  for (const auto& piece : body->pieces) text += *piece;
   const auto upload = context.shelf.FindUpload(UploadIdOf(context), context.call.bucket, context.call.key);
   if (!upload) return NoSuchUpload(context.call, "0017-00000244");
   std::vector<std::pair<int, std::string>> wanted;
@@ -186,16 +192,9 @@ Outcome CompleteUpload(const OssContext& context, ContentPtr body) {
     etags += part->second.etag;
   }
   const std::string etag = crypto::HexUpper(crypto::Md5(etags)) + "-" + std::to_string(wanted.size());
-  const bool forbid = http::FindHeader(context.call.head.headers, "x-oss-forbid-overwrite") == "true";
   Object object{whole, etag, "Multipart", context.now, upload->headers};
-  if (!context.shelf.Put(context.call.bucket, context.call.key, std::move(object), forbid)) {
-    return Fault{409,
-                 "FileAlreadyExists",
-                 "The object you specified already exists and can not be overwritten.",
-                 "0026-00000002",
-                 "x-oss-forbid-overwrite is true",
-                 {}};
-  }
+  if (!context.shelf.Put(context.call.bucket, context.call.key, std::move(object), std::get<bool>(forbid)))
+    return FileAlreadyExists();
   context.shelf.EndUpload(UploadIdOf(context), context.call.bucket, context.call.key);
   XmlWriter xml("CompleteMultipartUploadResult");
   xml.Text("Location", "http://" + std::string(http::FindHeader(context.call.head.headers, "Host")) + "/" +

@@ -21,8 +21,9 @@ Fault NoSuchKey(const OssCall& call) {
           {{"Key", call.key}}};
 }
 
-// The one range that OSS serves: nullopt when there is none or it does not fit, which means the whole object.
-std::optional<std::pair<uint64_t, uint64_t>> ParseRange(std::string_view text, uint64_t size) {
+// The one range that OSS serves: nullopt when there is none or it does not fit. An end beyond the
+// object does not fit either, unless `clamp`.
+std::optional<std::pair<uint64_t, uint64_t>> ParseRange(std::string_view text, uint64_t size, bool clamp) {
   if (!text.starts_with("bytes=") || text.find(',') != std::string_view::npos || size == 0)
     return std::nullopt;
   text.remove_prefix(6);
@@ -42,8 +43,8 @@ std::optional<std::pair<uint64_t, uint64_t>> ParseRange(std::string_view text, u
   }
   if (!first || *first >= size) return std::nullopt;
   if (dash + 1 == text.size()) return std::pair(*first, size - *first);
-  if (!last || *last < *first || *last >= size) return std::nullopt;
-  return std::pair(*first, *last - *first + 1);
+  if (!last || *last < *first || (*last >= size && !clamp)) return std::nullopt;
+  return std::pair(*first, std::min(*last, size - 1) - *first + 1);
 }
 
 std::optional<Fault> CheckConditions(const OssCall& call, const Object& object, bool& not_modified) {
@@ -132,29 +133,37 @@ std::optional<Fault> CheckContentMd5(const OssCall& call, const Content& body) {
                {{"Content-MD5", std::string(claimed)}}};
 }
 
+OrFault<bool> ForbidsOverwrite(const OssCall& call) {
+  const std::string_view value = FindHeader(call.head.headers, "x-oss-forbid-overwrite");
+  if (value.empty() || value == "false") return false;
+  if (value == "true") return true;
+  return Fault{400,
+               "InvalidArgument",
+               "x-oss-forbid-overwrite must be true or false.",
+               "0017-00000279",
+               "bad header value",
+               {}};
+}
+
+Fault FileAlreadyExists() {
+  return {409,
+          "FileAlreadyExists",
+          "The object you specified already exists and can not be overwritten.",
+          "0026-00000002",
+          "x-oss-forbid-overwrite is true",
+          {}};
+}
+
 Outcome PutObject(const OssContext& context, ContentPtr body) {
-  const std::string_view forbid = FindHeader(context.call.head.headers, "x-oss-forbid-overwrite");
-  if (!forbid.empty() && forbid != "true" && forbid != "false") {
-    return Fault{400,
-                 "InvalidArgument",
-                 "x-oss-forbid-overwrite must be true or false.",
-                 "0017-00000279",
-                 "bad header value",
-                 {}};
-  }
+  auto forbid = ForbidsOverwrite(context.call);
+  if (auto* fault = std::get_if<Fault>(&forbid)) return *fault;
   if (auto fault = CheckContentMd5(context.call, *body)) return *fault;
   auto headers = StoredHeaders(context.call);
   if (auto* fault = std::get_if<Fault>(&headers)) return *fault;
   Object object{body, crypto::HexUpper(body->md5), "Normal", context.now,
                 std::get<http::Headers>(std::move(headers))};
-  if (!context.shelf.Put(context.call.bucket, context.call.key, object, forbid == "true")) {
-    return Fault{409,
-                 "FileAlreadyExists",
-                 "The object you specified already exists and can not be overwritten.",
-                 "0026-00000002",
-                 "x-oss-forbid-overwrite is true",
-                 {}};
-  }
+  if (!context.shelf.Put(context.call.bucket, context.call.key, object, std::get<bool>(forbid)))
+    return FileAlreadyExists();
   http::Answer answer;
   answer.headers = {{"ETag", "\"" + object.etag + "\""},
                     {"Content-MD5", crypto::Base64Encode(body->md5)},
@@ -175,9 +184,9 @@ Outcome GetObject(const OssContext& context, ContentPtr) {
   Override(context.call, answer);
   const uint64_t size = object->content->size;
   const std::string_view wanted = FindHeader(context.call.head.headers, "Range");
-  const auto range = ParseRange(wanted, size);
-  if (!range && !wanted.empty() &&
-      FindHeader(context.call.head.headers, "x-oss-range-behavior") == "standard") {
+  const bool standard = FindHeader(context.call.head.headers, "x-oss-range-behavior") == "standard";
+  const auto range = ParseRange(wanted, size, standard);
+  if (!range && !wanted.empty() && standard) {
     return Fault{416,
                  "InvalidRange",
                  "The requested range cannot be satisfied.",

@@ -14,7 +14,7 @@ void ContentWriter::Add(std::string_view piece) {
   content_->crc64 = crypto::Crc64(piece, content_->crc64);
   content_->size += piece.size();
   md5_.Update(piece);
-  content_->pieces.emplace_back(piece);
+  content_->pieces.push_back(std::make_shared<const std::string>(piece));
 }
 
 ContentPtr ContentWriter::Finish() {
@@ -30,7 +30,7 @@ std::shared_ptr<http::BodySource> ReadContent(ContentPtr content, uint64_t first
     uint64_t size() const override { return size_; }
     absl::StatusOr<size_t> Read(std::span<char> into) override {
       while (left_ > 0 && piece_ < content_->pieces.size()) {
-        const std::string& piece = content_->pieces[piece_];
+        const std::string& piece = *content_->pieces[piece_];
         if (skip_ >= piece.size()) {
           skip_ -= piece.size();
           ++piece_;

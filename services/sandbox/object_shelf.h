@@ -19,7 +19,8 @@ namespace sluice::sandbox {
 
 // The bytes of an object or part, held once and shared by everybody who reads them. Unchanging.
 struct Content {
-  std::vector<std::string> pieces;
+  // Shared, so that a completed upload refers to the bytes of its parts.
+  std::vector<std::shared_ptr<const std::string>> pieces;
   uint64_t size = 0;
   uint64_t crc64 = 0;
   // 16 raw bytes.

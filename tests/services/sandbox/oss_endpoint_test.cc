@@ -194,9 +194,74 @@ TEST_F(OssEndpointTest, ListsPageByPageInByteOrder) {
   EXPECT_THAT(second, HasSubstr("<IsTruncated>false</IsTruncated>"));
 }
 
-TEST_F(OssEndpointTest, WhatIsNotImitatedSaysSo) {
-  EXPECT_EQ(Send("GET", "uploads/alice/x", "", {{"acl", ""}}).status, 501);
-  EXPECT_EQ(Send("PUT", "uploads/alice/x", "x", {}, {{"x-oss-tagging", "a=b"}}).status, 501);
+TEST_F(OssEndpointTest, WhatIsNotImitatedSaysSoAndChangesNothing) {
+  ASSERT_EQ(Send("PUT", "uploads/alice/kept", "old").status, 200);
+  auto code = [](const http::Response& answer) {
+    return answer.body.find("<Code>NotImplemented</Code>") != std::string::npos ? answer.status : 0;
+  };
+
+  for (const char* query :
+       {"acl", "comp", "callback", "worm", "partNumber", "tagging", "versionId", "anything"}) {
+    EXPECT_EQ(code(Send("PUT", "uploads/alice/kept", "new", {{query, "1"}})), 400) << query;
+    EXPECT_EQ(code(Send("GET", "", "", {{"prefix", "uploads/alice/"}, {query, "1"}})), 400) << query;
+  }
+  for (const auto& [name, value] : aliyun::Pairs{{"x-oss-tagging", "a=b"},
+                                                 {"x-oss-storage-class", "IA"},
+                                                 {"x-oss-traffic-limit", "819200"},
+                                                 {"x-oss-callback-var", "x"},
+                                                 {"x-oss-server-side-encryption-key-id", "k"},
+                                                 {"x-oss-server-side-data-encryption", "SM4"},
+                                                 {"If-Modified-Since", "Fri, 02 Jan 2026 03:04:05 GMT"}}) {
+    EXPECT_EQ(code(Send("PUT", "uploads/alice/kept", "new", {}, {{name, value}})), 400) << name;
+  }
+  EXPECT_THAT(Send("PUT", "uploads/alice/kept", "new", {}, {{"x-oss-object-acl", "nonsense"}}).body,
+              HasSubstr("InvalidArgument"));
+  EXPECT_EQ(Send("GET", "uploads/alice/kept").body, "old");
+}
+
+TEST_F(OssEndpointTest, ForbidOverwriteHoldsForEveryWayIn) {
+  const std::string key = "uploads/alice/once";
+  const std::string early = Send("POST", key, "", {{"uploads", ""}}).body;
+  const std::string id = early.substr(early.find("<UploadId>") + 10, 32);
+  const auto part = Send("PUT", key, "part", {{"partNumber", "1"}, {"uploadId", id}});
+  const std::string parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" +
+                            std::string(http::FindHeader(part.headers, "ETag")) +
+                            "</ETag></Part></CompleteMultipartUpload>";
+  ASSERT_EQ(Send("PUT", key, "first", {}, {{"x-oss-forbid-overwrite", "true"}}).status, 200);
+
+  EXPECT_EQ(Send("PUT", key, "second", {}, {{"x-oss-forbid-overwrite", "true"}}).status, 409);
+  EXPECT_EQ(Send("POST", key, "", {{"uploads", ""}}, {{"x-oss-forbid-overwrite", "true"}}).status, 409);
+  EXPECT_EQ(Send("POST", key, parts, {{"uploadId", id}}, {{"x-oss-forbid-overwrite", "true"}}).status, 409);
+  EXPECT_EQ(Send("POST", key, parts, {{"uploadId", id}}, {{"x-oss-forbid-overwrite", "yes"}}).status, 400);
+  EXPECT_EQ(Send("POST", key, "", {{"uploads", ""}}, {{"x-oss-forbid-overwrite", "yes"}}).status, 400);
+  EXPECT_EQ(Send("GET", key).body, "first");
+}
+
+TEST_F(OssEndpointTest, StandardRangesAreClampedAndRefused) {
+  Send("PUT", "uploads/alice/r", "0123456789");
+  auto range = [&](const char* text) {
+    return Send("GET", "uploads/alice/r", "", {}, {{"Range", text}, {"x-oss-range-behavior", "standard"}});
+  };
+
+  EXPECT_EQ(range("bytes=8-99").body, "89");
+  EXPECT_EQ(range("bytes=8-99").status, 206);
+  EXPECT_EQ(range("bytes=10-").status, 416);
+}
+
+TEST_F(OssEndpointTest, CompletingDoesNotCopyTheParts) {
+  const std::string key = "uploads/alice/shared";
+  const std::string begun = Send("POST", key, "", {{"uploads", ""}}).body;
+  const std::string id = begun.substr(begun.find("<UploadId>") + 10, 32);
+  const auto put = Send("PUT", key, "bytes", {{"partNumber", "1"}, {"uploadId", id}});
+  const ContentPtr part = shelf_.FindUpload(id, "sluice-demo", key)->parts.at(1).content;
+
+  Send("POST", key,
+       "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" +
+           std::string(http::FindHeader(put.headers, "ETag")) + "</ETag></Part></CompleteMultipartUpload>",
+       {{"uploadId", id}});
+
+  EXPECT_EQ(shelf_.Get("sluice-demo", key)->content->pieces, part->pieces);
+  EXPECT_EQ(part->pieces.at(0).use_count(), 2);
 }
 
 TEST_F(OssEndpointTest, HostileKeysAreRefusedOrStoredAsTheyAre) {
