@@ -15,7 +15,7 @@ struct Fault {
   std::string message;
   // OSS's diagnostic code; empty for STS.
   std::string ec;
-  // One line: why this sandbox refuses. Goes into its log and `x-sluice-hint`.
+  // One line: why this sandbox refuses. Goes into `x-sluice-hint`.
   std::string hint;
   // Further elements of the error document.
   std::vector<std::pair<std::string, std::string>> extra;
