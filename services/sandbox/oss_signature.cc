@@ -309,6 +309,9 @@ OrFault<Signer> V4Header(const OssCall& call, std::string_view authorization, co
   if (HasHeader(call.head.headers, "x-oss-date") && !HasHeader(call.head.headers, "x-oss-content-sha256")) {
     return Argument("x-oss-content-sha256 is required.", "0002-00000202");
   }
+  const std::string_view payload = FindHeader(call.head.headers, "x-oss-content-sha256");
+  if (!payload.empty() && payload != "UNSIGNED-PAYLOAD")
+    return Argument("x-oss-content-sha256 only supports UNSIGNED-PAYLOAD.", "0002-00000202");
   claim.token = FindHeader(call.head.headers, "x-oss-security-token");
   return CheckV4(call, claim, timestamp, world, now);
 }
@@ -384,9 +387,7 @@ OrFault<Signer> V1Header(const OssCall& call, std::string_view authorization, co
     return Argument("Authorization header is invalid.", "0002-00000062");
   std::string date(FindHeader(call.head.headers, "Date"));
   if (date.empty()) date = FindHeader(call.head.headers, "x-oss-date");
-  const std::string_view signed_date =
-      HasHeader(call.head.headers, "x-oss-date") ? FindHeader(call.head.headers, "x-oss-date") : date;
-  const auto sent = ParseHttpDate(signed_date);
+  const auto sent = ParseHttpDate(date);
   if (!sent) {
     return Fault{403,
                  "AccessDenied",
@@ -397,7 +398,7 @@ OrFault<Signer> V1Header(const OssCall& call, std::string_view authorization, co
   }
   if (*sent > now + kSkew || *sent < now - kSkew) return Skewed(*sent, now);
   return CheckV1(call, authorization.substr(0, colon), FindHeader(call.head.headers, "x-oss-security-token"),
-                 std::string(authorization.substr(colon + 1)), std::string(signed_date), world, now);
+                 std::string(authorization.substr(colon + 1)), date, world, now);
 }
 
 OrFault<Signer> V1Url(const OssCall& call, const World& world, Time now) {

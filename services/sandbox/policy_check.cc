@@ -31,16 +31,41 @@ Failure Grammar(std::string_view what) {
 absl::StatusOr<std::vector<std::string>> Texts(const json::value& value, std::string_view member) {
   std::vector<std::string> out;
   if (value.is_string()) {
-    out.emplace_back(value.get_string().c_str());
+    out.emplace_back(value.get_string().data(), value.get_string().size());
   } else if (value.is_array() && !value.get_array().empty()) {
     for (const auto& item : value.get_array()) {
       if (!item.is_string()) return Grammar(std::string(member) + " holds something that is not text");
-      out.emplace_back(item.get_string().c_str());
+      out.emplace_back(item.get_string().data(), item.get_string().size());
     }
   } else {
     return Grammar(std::string(member) + " must be text or a list of texts that is not empty");
   }
+  for (const std::string& text : out) {
+    if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 32 || c == 127; }))
+      return Grammar(std::string(member) + " holds a control character");
+  }
   return out;
+}
+
+// `*` or `service:Name`, either with wildcards.
+bool IsAction(const std::string& text) {
+  const size_t colon = text.find(':');
+  return text == "*" || (colon != std::string::npos && colon > 0 && colon + 1 < text.size());
+}
+
+// `*` or `acs:<service>:<region>:<account>:<relative-id>`; OSS takes no region but `*` and nothing.
+bool IsResource(const std::string& text) {
+  if (text == "*") return true;
+  if (!text.starts_with("acs:")) return false;
+  std::array<size_t, 4> colons{};
+  size_t from = 0;
+  for (size_t& colon : colons) {
+    colon = text.find(':', from);
+    if (colon == std::string::npos) return false;
+    from = colon + 1;
+  }
+  const std::string_view region = std::string_view(text).substr(colons[1] + 1, colons[2] - colons[1] - 1);
+  return from < text.size() && (!text.starts_with("acs:oss:") || region == "*" || region.empty());
 }
 
 absl::StatusOr<std::vector<Condition>> Conditions(const json::value& value) {
@@ -71,8 +96,12 @@ absl::StatusOr<Statement> ParseStatement(const json::value& value, PolicyKind ki
       out.allow = member == "Allow";
     } else if (name == "Action") {
       ASSIGN_OR_RETURN(out.actions, Texts(member, "Action"));
+      if (!std::all_of(out.actions.begin(), out.actions.end(), IsAction))
+        return Grammar("an Action is * or service:Name");
     } else if (name == "Resource" && kind == PolicyKind::kIdentity) {
       ASSIGN_OR_RETURN(out.resources, Texts(member, "Resource"));
+      if (!std::all_of(out.resources.begin(), out.resources.end(), IsResource))
+        return Grammar("a Resource is * or acs:service:region:account:id, with region * for oss");
     } else if (name == "Principal" && kind == PolicyKind::kTrust) {
       if (!member.is_object() || member.get_object().size() != 1 || !member.get_object().contains("RAM")) {
         return Grammar("Principal holds RAM and nothing else");

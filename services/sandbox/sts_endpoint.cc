@@ -117,11 +117,17 @@ OrFault<std::string> StsEndpoint::Act(const StsCall& call, const std::string& re
   }
   const Principal& caller = *std::get<0>(checked);
   if (call.action == "AssumeRole") return AssumeRole(call, caller, request_id, now);
-  return json::serialize(json::object{{"RequestId", request_id},
-                                      {"AccountId", world_.account()},
-                                      {"IdentityType", caller.is_session() ? "AssumedRoleUser" : "RAMUser"},
-                                      {"PrincipalId", caller.access_key_id},
-                                      {"Arn", caller.arn}});
+  json::object identity{{"RequestId", request_id},
+                        {"AccountId", world_.account()},
+                        {"IdentityType", caller.is_session() ? "AssumedRoleUser" : "RAMUser"},
+                        {"PrincipalId", caller.id},
+                        {"Arn", caller.arn}};
+  if (caller.is_session()) {
+    identity["RoleId"] = caller.id.substr(0, caller.id.find(':'));
+  } else {
+    identity["UserId"] = caller.id;
+  }
+  return json::serialize(identity);
 }
 
 OrFault<std::string> StsEndpoint::AssumeRole(const StsCall& call, const Principal& caller,
@@ -184,14 +190,14 @@ OrFault<std::string> StsEndpoint::AssumeRole(const StsCall& call, const Principa
   }
   auto issued =
       world_.IssueSession(*role, session, std::move(session_policy), now, std::chrono::seconds(seconds));
-  return json::serialize(json::object{
-      {"RequestId", request_id},
-      {"AssumedRoleUser", {{"Arn", issued->arn}, {"AssumedRoleId", "300000000000000001:" + session}}},
-      {"Credentials",
-       {{"AccessKeyId", issued->access_key_id},
-        {"AccessKeySecret", issued->secret.Reveal()},
-        {"SecurityToken", issued->security_token.Reveal()},
-        {"Expiration", IsoExtended(*issued->expires)}}}});
+  return json::serialize(
+      json::object{{"RequestId", request_id},
+                   {"AssumedRoleUser", {{"Arn", arn + "/" + session}, {"AssumedRoleId", issued->id}}},
+                   {"Credentials",
+                    {{"AccessKeyId", issued->access_key_id},
+                     {"AccessKeySecret", issued->secret.Reveal()},
+                     {"SecurityToken", issued->security_token.Reveal()},
+                     {"Expiration", IsoExtended(*issued->expires)}}}});
 }
 
 bool StsEndpoint::NonceIsFresh(const std::string& nonce, Time now) {

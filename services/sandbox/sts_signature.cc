@@ -79,12 +79,12 @@ std::optional<Fault> CheckTime(const std::string& text, Time now) {
 }
 
 std::string Joined(const std::vector<std::pair<std::string, std::string>>& pairs) {
-  std::vector<std::string> encoded;
+  std::vector<std::pair<std::string, std::string>> encoded;
   for (const auto& [name, value] : pairs)
-    encoded.push_back(crypto::PercentEncode(name) + "=" + crypto::PercentEncode(value));
+    encoded.emplace_back(crypto::PercentEncode(name), crypto::PercentEncode(value));
   std::sort(encoded.begin(), encoded.end());
   std::string out;
-  for (const std::string& pair : encoded) out += (out.empty() ? "" : "&") + pair;
+  for (const auto& [name, value] : encoded) out += (out.empty() ? "" : "&") + name + "=" + value;
   return out;
 }
 
@@ -96,6 +96,18 @@ std::string Part(std::string_view authorization, std::string_view name) {
   return std::string(rest.substr(0, rest.find(',')));
 }
 
+// A header outside SignedHeaders could be changed on the way, so whatever steers the call must be in it.
+std::optional<Fault> CheckSignedHeaders(const http::Headers& headers, std::string_view names) {
+  const std::string list = ";" + std::string(names) + ";";
+  for (const auto& [raw, value] : headers) {
+    std::string name = raw;
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if ((name == "host" || name.starts_with("x-acs-")) && list.find(";" + name + ";") == std::string::npos)
+      return Incomplete(OneLine(name) + " is not in SignedHeaders");
+  }
+  return std::nullopt;
+}
+
 OrFault<Signer> Acs3(const StsCall& call, std::string_view authorization, const World& world, Time now,
                      std::string& nonce) {
   const std::string id = Part(authorization, "Credential=");
@@ -103,6 +115,7 @@ OrFault<Signer> Acs3(const StsCall& call, std::string_view authorization, const 
   const std::string signature = Part(authorization, "Signature=");
   if (id.empty() || names.empty() || signature.empty())
     return Incomplete("Credential, SignedHeaders or Signature is missing");
+  if (auto fault = CheckSignedHeaders(call.head.headers, names)) return *fault;
   nonce = FindHeader(call.head.headers, "x-acs-signature-nonce");
   if (nonce.empty()) return Incomplete("x-acs-signature-nonce is missing");
   if (auto fault = CheckTime(std::string(FindHeader(call.head.headers, "x-acs-date")), now)) return *fault;

@@ -20,16 +20,27 @@ constexpr char kCeiling[] = R"({"Version":"1","Statement":[
   {"Effect":"Deny","Action":"oss:PutObject","Resource":"*",
     "Condition":{"StringEquals":{"oss:x-oss-object-acl":["public-read","public-read-write"]}}}]})";
 
+// A RAM number of the usual length.
+std::string Digits(size_t number) {
+  std::string text = std::to_string(number);
+  return std::string(17 - text.size(), '0') + text;
+}
+
 }  // namespace
 
 World::World(std::string account, std::vector<Principal> users, std::vector<Role> roles,
              std::vector<Bucket> buckets)
     : account_(std::move(account)) {
+  size_t count = 0;
   for (auto& user : users) {
     std::string id = user.access_key_id;
+    user.id = "2" + Digits(++count);
     keys_[id] = std::make_shared<const Principal>(std::move(user));
   }
-  for (auto& role : roles) roles_[role.name] = role;
+  for (auto& role : roles) {
+    role.id = "3" + Digits(++count);
+    roles_[role.name] = role;
+  }
   for (auto& bucket : buckets) buckets_[bucket.name] = bucket;
 }
 
@@ -39,7 +50,7 @@ std::unique_ptr<World> World::Default() {
   broker.access_key_id = "SANDBOXBROKERKEYID00";
   broker.secret = SecretString("sandbox-broker-secret");
   broker.identity_policy = ParsePolicy(kBrokerPolicy).value();
-  Role uploader{"sluice-uploader", std::chrono::hours(1), ParsePolicy(kTrust, PolicyKind::kTrust).value(),
+  Role uploader{"sluice-uploader", "", std::chrono::hours(1), ParsePolicy(kTrust, PolicyKind::kTrust).value(),
                 ParsePolicy(kCeiling).value()};
   return std::make_unique<World>(kAccount, std::vector<Principal>{broker}, std::vector<Role>{uploader},
                                  std::vector<Bucket>{{"sluice-demo", "cn-hangzhou"}});
@@ -65,7 +76,8 @@ std::shared_ptr<const Principal> World::IssueSession(const Role& role, std::stri
                                                      std::optional<Policy> session_policy, Time now,
                                                      std::chrono::seconds life) {
   auto session = std::make_shared<Principal>();
-  session->arn = "acs:ram::" + account_ + ":role/" + role.name + "/" + std::string(session_name);
+  session->arn = "acs:ram::" + account_ + ":assumed-role/" + role.name + "/" + std::string(session_name);
+  session->id = role.id + ":" + std::string(session_name);
   session->access_key_id = "STS." + crypto::HexUpper(crypto::RandomBytes(12));
   session->secret = SecretString(crypto::HexLower(crypto::RandomBytes(22)));
   session->security_token = SecretString("CAIS" + crypto::Base64Encode(crypto::RandomBytes(180)));

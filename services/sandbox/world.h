@@ -17,7 +17,10 @@ namespace sluice::sandbox {
 
 // A RAM user, or a session of a role when `security_token` is set.
 struct Principal {
+  // `acs:ram::<account>:user/<name>` or `acs:ram::<account>:assumed-role/<role>/<session>`.
   std::string arn;
+  // Of a user its number, of a session `<role number>:<session name>`.
+  std::string id;
   std::string access_key_id;
   SecretString secret;
   SecretString security_token;
@@ -30,6 +33,8 @@ struct Principal {
 
 struct Role {
   std::string name;
+  // Digits, given by the world.
+  std::string id;
   std::chrono::seconds max_session{3600};
   Policy trust;
   Policy policy;

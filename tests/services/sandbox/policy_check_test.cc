@@ -72,6 +72,13 @@ TEST(ParsePolicyTest, RefusesWhatTheGrammarDoesNotName) {
           R"({"Version":"1","Statement":[{"Effect":"Allow","Action":1,"Resource":"*"}]})",
           R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Fuzzy":{"oss:Prefix":"a"}}}]})",
           R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"x":"a"}}}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"acs:oss:*:*:b/uploads/*\u0000x"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:PutObject\u0000x","Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"PutObject","Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:","Resource":"*"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":""}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"not-an-arn"}]})",
+          R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"acs:oss:cn-hangzhou:*:b/*"}]})",
           R"({"Version":"1","Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})",
       }) {
     EXPECT_THAT(ParsePolicy(text), FailsWith(absl::StatusCode::kInvalidArgument, "POLICY_GRAMMAR")) << text;

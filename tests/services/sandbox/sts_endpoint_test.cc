@@ -3,6 +3,8 @@
 
 #include "common/aliyun/api_signer.h"
 #include "common/base/json.h"
+#include "common/crypto/encoding.h"
+#include "common/crypto/hmac.h"
 #include "gmock/gmock.h"
 #include "tests/support/fake_clock.h"
 
@@ -50,6 +52,26 @@ TEST_F(StsEndpointTest, IssuesASessionWithTheLifeAskedFor) {
   EXPECT_NE(world_->FindKey(body.at("Credentials").at("AccessKeyId").as_string().c_str()), nullptr);
 }
 
+TEST_F(StsEndpointTest, ASessionLearnsWhoItIs) {
+  const auto assumed = ParseJson(Assume({{"RoleArn", kRole}, {"RoleSessionName", "alice"}}).body).value();
+  EXPECT_EQ(assumed.at("AssumedRoleUser").at("Arn").as_string(), std::string(kRole) + "/alice");
+  auto text = [&](const char* member) {
+    const auto& value = assumed.at("Credentials").at(member).as_string();
+    return std::string(value.data(), value.size());
+  };
+
+  const http::Answer answer =
+      Send(aliyun::SignApiCall({"http://sts", "GetCallerIdentity", "2015-04-01", {}},
+                               {text("AccessKeyId"), SecretString(text("AccessKeySecret")),
+                                SecretString(text("SecurityToken")), std::nullopt},
+                               clock_.Now(), "who"));
+
+  const auto who = ParseJson(answer.body).value();
+  EXPECT_EQ(who.at("IdentityType").as_string(), "AssumedRoleUser");
+  EXPECT_EQ(who.at("Arn").as_string(), "acs:ram::1000000000000001:assumed-role/sluice-uploader/alice");
+  EXPECT_EQ(who.at("PrincipalId"), assumed.at("AssumedRoleUser").at("AssumedRoleId"));
+}
+
 TEST_F(StsEndpointTest, EachBadParameterHasItsCode) {
   EXPECT_EQ(Code(Assume({{"RoleSessionName", "alice"}})), "MissingRoleArn");
   EXPECT_EQ(Code(Assume({{"RoleArn", "role"}, {"RoleSessionName", "alice"}})), "InvalidParameter.RoleArn");
@@ -79,6 +101,51 @@ TEST_F(StsEndpointTest, WrongSecretOldTimeAndUsedNonceAreRefused) {
   EXPECT_EQ(Code(Send(request)), "SignatureNonceUsed");
   clock_.Advance(std::chrono::minutes(16));
   EXPECT_EQ(Code(Send(request)), "InvalidTimeStamp.Expired");
+}
+
+TEST_F(StsEndpointTest, EveryHeaderThatMattersMustBeSigned) {
+  const aliyun::Credentials broker{
+      "SANDBOXBROKERKEYID00", SecretString("sandbox-broker-secret"), {}, std::nullopt};
+  const http::Request whole =
+      aliyun::SignApiCall({"http://sts", "GetCallerIdentity", "2015-04-01", {}}, broker, clock_.Now(), "a");
+  for (const char* left_out : {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce",
+                               "x-acs-content-sha256"}) {
+    http::Request request = whole;
+    std::erase_if(request.headers, [](const auto& header) { return header.first == "Authorization"; });
+    aliyun::ApiRequest text{"POST",
+                            "/",
+                            {},
+                            request.headers,
+                            std::string(http::FindHeader(request.headers, "x-acs-content-sha256"))};
+    std::erase_if(text.headers, [&](const auto& header) { return header.first == left_out; });
+    request.headers.emplace_back(
+        "Authorization",
+        "ACS3-HMAC-SHA256 Credential=" + broker.access_key_id +
+            ",SignedHeaders=" + aliyun::ApiSignedHeaders(text) + ",Signature=" +
+            aliyun::ApiSignature(broker.access_key_secret,
+                                 aliyun::ApiStringToSign(aliyun::ApiCanonicalRequest(text))));
+    EXPECT_EQ(Code(Send(request)), "IncompleteSignature") << left_out;
+  }
+  EXPECT_EQ(Send(whole).status, 200);
+}
+
+TEST_F(StsEndpointTest, ParametersAreSortedByName) {
+  // By name T.1 comes before T.10; as whole texts "T.1=" comes after "T.10=".
+  const std::string text =
+      "POST&%2F&" + crypto::PercentEncode(
+                        "AccessKeyId=SANDBOXBROKERKEYID00&Action=GetCallerIdentity&SignatureMethod=HMAC-SHA1"
+                        "&SignatureNonce=n&SignatureVersion=1.0&T.1=a&T.10=b"
+                        "&Timestamp=2026-01-01T00%3A00%3A00Z&Version=2015-04-01");
+  const std::string signature = crypto::Base64Encode(crypto::HmacSha1("sandbox-broker-secret&", text));
+  const std::string body =
+      "AccessKeyId=SANDBOXBROKERKEYID00&Action=GetCallerIdentity&SignatureMethod=HMAC-SHA1&SignatureNonce=n"
+      "&SignatureVersion=1.0&T.1=a&T.10=b&Timestamp=2026-01-01T00%3A00%3A00Z&Version=2015-04-01&Signature=" +
+      crypto::PercentEncode(signature);
+
+  const http::Answer answer =
+      Send({"POST", "", {{"Content-Type", "application/x-www-form-urlencoded"}}, body, nullptr, nullptr});
+
+  EXPECT_EQ(answer.status, 200) << answer.body;
 }
 
 TEST_F(StsEndpointTest, GarbageIsAnError) {
