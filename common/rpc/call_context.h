@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/cancel.h"
+#include "common/base/deadline.h"
+
+namespace sluice::rpc {
+
+// What an edge knows about a call, whichever way it came. A value.
+struct CallContext {
+  // Numeric address of the peer, without the port.
+  std::string peer;
+  bool tls = false;
+  // The authorization header as sent; empty without one. A secret: never logged.
+  std::string authorization;
+  Deadline deadline = Deadline::After(std::chrono::seconds(10));
+  // Cancelled when the caller no longer waits.
+  CancelToken cancel;
+  // 16 hex digits, made here; in every answer, log and audit line.
+  std::string request_id;
+  // 32 hex digits: the caller's W3C trace, or a new one.
+  std::string trace_id;
+};
+
+std::string NewRequestId();
+
+// The trace id of a `traceparent` header; a new one when it is absent or malformed.
+std::string TraceIdOf(std::string_view traceparent);
+
+// The numeric address in gRPC's form of a peer: `ipv4:1.2.3.4:567` or `ipv6:%5B::1%5D:567`. Empty for others.
+std::string AddressOf(std::string_view grpc_peer);
+
+}  // namespace sluice::rpc

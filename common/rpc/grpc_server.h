@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "common/rpc/call_context.h"
+#include "common/rpc/status_mapping.h"
+
+namespace sluice::rpc {
+
+namespace internal {
+
+// Something that a completion queue gives back. Deletes itself when its work is done.
+class Tag {
+ public:
+  virtual ~Tag() = default;
+  virtual void Proceed(bool ok) = 0;
+};
+
+// How many calls exist, posted or served; the server ends when none is left.
+class CallCount {
+ public:
+  void Add();
+  void Remove();
+  void AwaitZero();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_ = MakeState();
+  static std::shared_ptr<State> MakeState();
+};
+
+absl::Status MalformedRequest();
+CallContext ContextOf(const grpc::ServerContext& context, bool tls, CancelToken cancel);
+
+}  // namespace internal
+
+struct GrpcServerOptions {
+  // `host:port`; port 0 takes a free one.
+  std::string address;
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  bool tls = false;
+  // Completion queues, each with one thread; 0 for one per core.
+  int queues = 0;
+  // Largest request message.
+  int max_request_bytes = 64 * 1024;
+};
+
+// A gRPC server on completion queues for unary methods, with health checking. The handlers run on the queue's
+// thread, which must not be blocked, and answer from any thread.
+class GrpcServer {
+ public:
+  template <typename Answer>
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Answer>)>;
+  template <typename Request, typename Answer>
+  using Handler = std::function<void(const Request&, CallContext, Done<Answer>)>;
+
+  // One raw method of a service, as the generated code offers it: `&WithRawMethod_X<...>::RequestX`. Raw, so
+  // that a request that is no such message gets an answer of ours.
+  template <typename Service>
+  using Ask = void (Service::*)(grpc::ServerContext*, grpc::ByteBuffer*,
+                                grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*, grpc::CompletionQueue*,
+                                grpc::ServerCompletionQueue*, void*);
+
+  explicit GrpcServer(GrpcServerOptions options);
+  ~GrpcServer();
+
+  // Before Start. `service` must outlive the server.
+  void AddService(grpc::Service& service) { services_.push_back(&service); }
+  template <typename Request, typename Answer, typename Service>
+  void AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler);
+
+  // `UNAVAILABLE` `LISTEN_FAILED` when the address is taken or not local.
+  absl::Status Start();
+  int port() const { return port_; }
+  // Says `NOT_SERVING` to health checks, takes no new call, lets those under way finish until `grace` has
+  // passed, then cancels them. Idempotent; blocks.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  template <typename Service, typename Request, typename Answer>
+  class UnaryCall;
+
+  const GrpcServerOptions options_;
+  std::vector<grpc::Service*> services_;
+  std::vector<std::function<void(grpc::ServerCompletionQueue&)>> posts_;
+  internal::CallCount calls_;
+  struct Running;
+  std::unique_ptr<Running> running_;
+  int port_ = 0;
+};
+
+// One call from the moment it is waited for to the moment it is answered and gone.
+template <typename Service, typename Request, typename Answer>
+class GrpcServer::UnaryCall final : public internal::Tag {
+ public:
+  struct Method {
+    Service& service;
+    Ask<Service> ask;
+    Handler<Request, Answer> handler;
+    internal::CallCount& calls;
+    bool tls;
+  };
+
+  static void Post(const std::shared_ptr<const Method>& method, grpc::ServerCompletionQueue& queue) {
+    (new UnaryCall(method, queue))->Await();
+  }
+
+  void Proceed(bool ok) override {
+    if (answering_) return Release();  // Finish has ended, well or not
+    if (!ok) {                         // the server is going down; this call never began
+      delete this;
+      return;
+    }
+    Post(method_, queue_);
+    answering_ = true;
+    CallContext context = internal::ContextOf(context_, method_->tls, cancel_.token());
+    context_.AddTrailingMetadata("x-request-id", context.request_id);
+    Request request;
+    if (!grpc::SerializationTraits<Request>::Deserialize(&bytes_, &request).ok())
+      return writer_.FinishWithError(ToGrpc(internal::MalformedRequest()), this);
+    method_->handler(request, std::move(context), [this](absl::StatusOr<Answer> answer) {
+      if (!answer.ok()) return writer_.FinishWithError(ToGrpc(answer.status()), this);
+      bool own_buffer = false;
+      const grpc::Status written =
+          grpc::SerializationTraits<Answer>::Serialize(*answer, &bytes_, &own_buffer);
+      writer_.Finish(bytes_, written, this);
+    });
+  }
+
+ private:
+  // Comes once for a call that began, whenever the caller is gone or answered.
+  class Ended final : public internal::Tag {
+   public:
+    explicit Ended(UnaryCall& call) : call_(call) {}
+    void Proceed(bool) override {
+      if (call_.context_.IsCancelled()) call_.cancel_.Cancel();
+      call_.Release();
+    }
+
+   private:
+    UnaryCall& call_;
+  };
+
+  UnaryCall(std::shared_ptr<const Method> method, grpc::ServerCompletionQueue& queue)
+      : method_(std::move(method)), queue_(queue) {
+    method_->calls.Add();
+  }
+  ~UnaryCall() override { method_->calls.Remove(); }
+
+  void Await() {
+    context_.AsyncNotifyWhenDone(&ended_);
+    (method_->service.*(method_->ask))(&context_, &bytes_, &writer_, &queue_, &queue_, this);
+  }
+  // Both the answer and the end of the call use this object; the later one deletes it. Only the queue's
+  // thread comes here.
+  void Release() {
+    if (--users_ == 0) delete this;
+  }
+
+  const std::shared_ptr<const Method> method_;
+  grpc::ServerCompletionQueue& queue_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer bytes_;  // of the request, then of the answer
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
+  CancelSource cancel_;
+  Ended ended_{*this};
+  bool answering_ = false;
+  int users_ = 2;
+};
+
+template <typename Request, typename Answer, typename Service>
+void GrpcServer::AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler) {
+  using Call = UnaryCall<Service, Request, Answer>;
+  auto method = std::make_shared<const typename Call::Method>(
+      typename Call::Method{service, ask, std::move(handler), calls_, options_.tls});
+  posts_.push_back([method](grpc::ServerCompletionQueue& queue) { Call::Post(method, queue); });
+}
+
+}  // namespace sluice::rpc

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/rpc/status_mapping.h"
+
+#include "absl/strings/cord.h"
+#include "boost/json.hpp"
+#include "common/base/status.h"
+#include "common/base/text.h"
+#include "google/rpc/status.pb.h"
+
+namespace sluice::rpc {
+namespace {
+
+absl::Status Presentable(const absl::Status& status) {
+  if (!Reason(status).empty()) return status;
+  if (status.code() == absl::StatusCode::kCancelled)
+    return Fail(status.code(), "CALL_CANCELLED", "the caller no longer waits");
+  return Fail(absl::StatusCode::kInternal, "INTERNAL_ERROR",
+              "an unexpected fault inside the service; its log has the request id");
+}
+
+}  // namespace
+
+grpc::Status ToGrpc(const absl::Status& given) {
+  if (given.ok()) return grpc::Status::OK;
+  const absl::Status status = Presentable(given);
+  google::rpc::Status details;
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(std::string(FromAbsl(status.message())));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
+    auto& detail = *details.add_details();
+    detail.set_type_url(std::string(FromAbsl(type)));
+    detail.set_value(std::string(payload));
+  });
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), details.message(),
+                      details.SerializeAsString());
+}
+
+int HttpStatusOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return 200;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return 400;
+    case absl::StatusCode::kUnauthenticated:
+      return 401;
+    case absl::StatusCode::kPermissionDenied:
+      return 403;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kAlreadyExists:
+      return 409;
+    case absl::StatusCode::kFailedPrecondition:
+      return 412;
+    case absl::StatusCode::kResourceExhausted:
+      return 429;
+    case absl::StatusCode::kCancelled:
+      return 499;
+    case absl::StatusCode::kUnimplemented:
+      return 501;
+    case absl::StatusCode::kUnavailable:
+      return 503;
+    case absl::StatusCode::kDeadlineExceeded:
+      return 504;
+    default:
+      return 500;
+  }
+}
+
+std::string_view CodeName(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return "OK";
+    case absl::StatusCode::kCancelled:
+      return "CANCELLED";
+    case absl::StatusCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "DEADLINE_EXCEEDED";
+    case absl::StatusCode::kNotFound:
+      return "NOT_FOUND";
+    case absl::StatusCode::kAlreadyExists:
+      return "ALREADY_EXISTS";
+    case absl::StatusCode::kPermissionDenied:
+      return "PERMISSION_DENIED";
+    case absl::StatusCode::kUnauthenticated:
+      return "UNAUTHENTICATED";
+    case absl::StatusCode::kResourceExhausted:
+      return "RESOURCE_EXHAUSTED";
+    case absl::StatusCode::kFailedPrecondition:
+      return "FAILED_PRECONDITION";
+    case absl::StatusCode::kAborted:
+      return "ABORTED";
+    case absl::StatusCode::kOutOfRange:
+      return "OUT_OF_RANGE";
+    case absl::StatusCode::kUnimplemented:
+      return "UNIMPLEMENTED";
+    case absl::StatusCode::kInternal:
+      return "INTERNAL";
+    case absl::StatusCode::kUnavailable:
+      return "UNAVAILABLE";
+    case absl::StatusCode::kDataLoss:
+      return "DATA_LOSS";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string ErrorJson(const absl::Status& given, std::string_view request_id) {
+  const absl::Status status = Presentable(given);
+  boost::json::object metadata;
+  for (const auto& [key, value] : Metadata(status)) metadata[key] = value;
+  const std::string code(CodeName(status.code()));
+  boost::json::object body{{"code", code},
+                           {"reason", Reason(status)},
+                           {"message", std::string(FromAbsl(status.message()))},
+                           {"metadata", std::move(metadata)},
+                           {"requestId", std::string(request_id)}};
+  if (const auto delay = RetryDelay(status))
+    body["retryAfterSeconds"] = std::chrono::ceil<std::chrono::seconds>(*delay).count();
+  return boost::json::serialize(body);
+}
+
+}  // namespace sluice::rpc

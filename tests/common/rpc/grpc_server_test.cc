@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/rpc/grpc_server.h"
+
+#include <future>
+
+#include "common/base/status.h"
+#include "common/rpc/transport_credentials.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "sluice/token/v1/token_broker.grpc.pb.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice::rpc {
+namespace {
+
+using sluice::testing::FailsWith;
+using sluice::testing::IsOk;
+using token::v1::IssueTokenRequest;
+using token::v1::IssueTokenResponse;
+using token::v1::TokenBroker;
+
+using Service = TokenBroker::WithRawMethod_IssueToken<TokenBroker::Service>;
+
+class GrpcServerTest : public ::testing::Test {
+ protected:
+  using Handler = GrpcServer::Handler<IssueTokenRequest, IssueTokenResponse>;
+  void Serve(Handler handler) {
+    server_.AddService(service_);
+    server_.AddMethod<IssueTokenRequest, IssueTokenResponse>(service_, &Service::RequestIssueToken,
+                                                             std::move(handler));
+    ASSERT_THAT(server_.Start(), IsOk());
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_.port()),
+                                   grpc::InsecureChannelCredentials());
+    stub_ = TokenBroker::NewStub(channel_);
+  }
+  static GrpcServerOptions Options() {
+    return {"127.0.0.1:0", grpc::InsecureServerCredentials(), false, 2, 64 * 1024};
+  }
+
+  Service service_;
+  GrpcServer server_{Options()};
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<TokenBroker::Stub> stub_;
+};
+
+TEST_F(GrpcServerTest, AnswersWithTheHandlersMessageAndARequestId) {
+  Serve([](const IssueTokenRequest& request, CallContext context, auto done) {
+    IssueTokenResponse answer;
+    answer.set_grant_id(request.grant() + "|" + context.authorization + "|" + context.peer + "|" +
+                        context.trace_id);
+    done(answer);
+  });
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer x");
+  context.AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  IssueTokenRequest request;
+  request.set_grant("photos");
+  IssueTokenResponse answer;
+
+  ASSERT_TRUE(stub_->IssueToken(&context, request, &answer).ok());
+
+  EXPECT_EQ(answer.grant_id(), "photos|Bearer x|127.0.0.1|0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(context.GetServerTrailingMetadata().count("x-request-id"), 1u);
+}
+
+TEST_F(GrpcServerTest, ErrorsAndGarbageHaveReasons) {
+  Serve([](const IssueTokenRequest&, CallContext, auto done) {
+    done(Fail(absl::StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED", "no"));
+  });
+  IssueTokenResponse answer;
+  {
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->IssueToken(&context, {}, &answer);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_NE(status.error_details().find("SCOPE_NOT_GRANTED"), std::string::npos);
+  }
+  grpc::Slice garbage("\xff\xff\xff");
+  grpc::ByteBuffer request(&garbage, 1);
+  grpc::ByteBuffer raw;
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  auto call = grpc::GenericStub(channel_).PrepareUnaryCall(
+      &context, "/sluice.token.v1.TokenBroker/IssueToken", request, &queue);
+  grpc::Status status;
+  call->StartCall();
+  call->Finish(&raw, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_NE(status.error_details().find("REQUEST_MALFORMED"), std::string::npos);
+}
+
+TEST_F(GrpcServerTest, ManyCallsAtOnceAreAllAnswered) {
+  Serve([](const IssueTokenRequest& request, CallContext, auto done) {
+    IssueTokenResponse answer;
+    answer.set_grant_id(request.grant());
+    done(answer);
+  });
+  constexpr int kCalls = 500;  // more than are posted
+  std::atomic<int> right = 0;
+  std::promise<void> all;
+  struct One {
+    grpc::ClientContext context;
+    IssueTokenRequest request;
+    IssueTokenResponse answer;
+  };
+  std::vector<std::unique_ptr<One>> calls;
+  std::atomic<int> left = kCalls;
+  for (int i = 0; i < kCalls; ++i) {
+    auto& one = *calls.emplace_back(std::make_unique<One>());
+    one.request.set_grant(std::to_string(i));
+    stub_->async()->IssueToken(&one.context, &one.request, &one.answer, [&](grpc::Status status) {
+      if (status.ok() && one.answer.grant_id() == one.request.grant()) ++right;
+      if (--left == 0) all.set_value();
+    });
+  }
+  all.get_future().wait();
+
+  EXPECT_EQ(right, kCalls);
+}
+
+TEST_F(GrpcServerTest, ACallerWhoLeavesCancelsTheWork) {
+  std::promise<void> cancelled;
+  std::promise<GrpcServer::Done<IssueTokenResponse>> waiting;
+  Serve([&](const IssueTokenRequest&, CallContext context, auto done) {
+    context.cancel.OnCancel([&] { cancelled.set_value(); });
+    waiting.set_value(std::move(done));
+  });
+  grpc::ClientContext context;
+  IssueTokenRequest request;
+  IssueTokenResponse answer;
+  std::promise<grpc::Status> ended;
+  stub_->async()->IssueToken(&context, &request, &answer,
+                             [&](grpc::Status status) { ended.set_value(status); });
+  auto done = waiting.get_future().get();
+
+  context.TryCancel();
+
+  cancelled.get_future().wait();
+  EXPECT_EQ(ended.get_future().get().error_code(), grpc::StatusCode::CANCELLED);
+  done(absl::CancelledError());
+}
+
+TEST_F(GrpcServerTest, StopLetsACallUnderWayFinish) {
+  std::promise<GrpcServer::Done<IssueTokenResponse>> waiting;
+  Serve([&](const IssueTokenRequest&, CallContext, auto done) { waiting.set_value(std::move(done)); });
+  grpc::ClientContext context;
+  IssueTokenRequest request;
+  IssueTokenResponse answer;
+  std::promise<grpc::Status> ended;
+  stub_->async()->IssueToken(&context, &request, &answer,
+                             [&](grpc::Status status) { ended.set_value(status); });
+  auto done = waiting.get_future().get();
+
+  auto stopping = std::async(std::launch::async, [&] { server_.Stop(std::chrono::seconds(20)); });
+  done(IssueTokenResponse());
+
+  EXPECT_TRUE(ended.get_future().get().ok());
+  stopping.wait();
+}
+
+TEST_F(GrpcServerTest, ATakenPortIsSaid) {
+  Serve([](const IssueTokenRequest&, CallContext, auto done) { done(IssueTokenResponse()); });
+  GrpcServerOptions taken = Options();
+  taken.address = "127.0.0.1:" + std::to_string(server_.port());
+  GrpcServer second(taken);
+
+  EXPECT_THAT(second.Start(), FailsWith(absl::StatusCode::kUnavailable, "LISTEN_FAILED"));
+}
+
+TEST(MakeServerCredentialsTest, BadFilesAreRefusedBeforeAnyHandshake) {
+  const sluice::testing::TempDir dir;
+  const std::string text = dir.Write("text.pem", "hello");
+
+  EXPECT_THAT(MakeServerCredentials(std::nullopt), IsOk());
+  for (const http::TlsFiles& files :
+       {http::TlsFiles{dir.Path("absent"), text, ""}, http::TlsFiles{text, text, ""}}) {
+    EXPECT_THAT(MakeServerCredentials(files),
+                FailsWith(absl::StatusCode::kInvalidArgument, "TLS_FILES_INVALID"));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::rpc
