@@ -38,30 +38,33 @@ std::vector<std::string> ActionsOf(Operation operation) {
 }
 
 absl::StatusOr<std::string> CompileSessionPolicy(const Scope& scope) {
-  auto invalid = [](std::string_view why) {
-    return Fail(absl::StatusCode::kInvalidArgument, "SCOPE_INVALID", why);
+  auto bad_target = [](std::string_view why) {
+    return Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID", why);
+  };
+  auto bad_operation = [](std::string_view why) {
+    return Fail(absl::StatusCode::kInvalidArgument, "OPERATION_INVALID", why);
   };
   if (scope.bucket.empty() || scope.target.empty())
-    return invalid("a scope needs a bucket and a prefix or key");
-  if (scope.is_object == scope.target.ends_with('/')) return invalid("a prefix ends in / and a key does not");
+    return bad_target("a scope needs a bucket and a prefix or key");
+  if (scope.is_object == scope.target.ends_with('/'))
+    return bad_target("a prefix ends in / and a key does not");
   if ((scope.bucket + scope.target).find_first_of("*?$") != std::string::npos) {
-    return Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID",
-                "the target holds one of * ? $, which policies would read as syntax");
+    return bad_target("the target holds one of * ? $, which policies would read as syntax");
   }
   std::set<std::string> on_objects;
   bool list = false;
   for (Operation operation : scope.operations) {
     const auto actions = ActionsOf(operation);
-    if (actions.empty()) return invalid("an operation is unknown");
+    if (actions.empty()) return bad_operation("an operation is unknown");
     if (operation == token::v1::OPERATION_LIST) {
       list = true;
     } else {
       on_objects.insert(actions.begin(), actions.end());
     }
   }
-  if (scope.operations.empty()) return invalid("a scope needs at least one operation");
+  if (scope.operations.empty()) return bad_operation("a scope needs at least one operation");
   if (list && scope.is_object)
-    return invalid("LIST is for a prefix; a single object is looked at with DOWNLOAD");
+    return bad_operation("LIST is for a prefix; a single object is looked at with DOWNLOAD");
 
   const std::string bucket = "acs:oss:*:*:" + scope.bucket;
   const std::string pattern = scope.target + (scope.is_object ? "" : "*");

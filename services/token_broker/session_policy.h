@@ -17,9 +17,9 @@ std::vector<std::string> ActionsOf(Operation operation);
 
 // The smallest policy that gives `scope` and nothing else: canonical JSON, so that the same scope gives the
 // same bytes. Pure. Refuses, always before anything is minted:
-// - `SCOPE_INVALID`: no operation, an empty target, a prefix without its `/`, or LIST of a single object;
-// - `PATH_INVALID`: a bucket or target that policies would read as syntax (a second check behind
-// ParseObjectPath);
+// - `OPERATION_INVALID`: no operation, or LIST of a single object;
+// - `PATH_INVALID`: an empty target, a prefix without its `/`, or a bucket or target that policies would read
+// as syntax (a second check behind ParseObjectPath);
 // - `POLICY_TOO_LARGE`: over 2,048 bytes.
 absl::StatusOr<std::string> CompileSessionPolicy(const Scope& scope);
 

@@ -28,15 +28,18 @@ TEST(SessionPolicyTest, IsMinimalAndCanonical) {
 }
 
 TEST(SessionPolicyTest, RefusesScopesThatAreNotOnes) {
-  const std::vector<Scope> scopes = {{"", "a/", false, {OPERATION_UPLOAD}},
-                                     {"b", "", false, {OPERATION_UPLOAD}},
-                                     {"b", "a", false, {OPERATION_UPLOAD}},
-                                     {"b", "a/", true, {OPERATION_UPLOAD}},
-                                     {"b", "a/", false, {}},
-                                     {"b", "a/", false, {OPERATION_UNSPECIFIED}},
-                                     {"b", "a", true, {OPERATION_LIST}}};
-  for (const Scope& scope : scopes) {
-    EXPECT_THAT(CompileSessionPolicy(scope), FailsWith(absl::StatusCode::kInvalidArgument, "SCOPE_INVALID"))
+  for (const Scope& scope : std::vector<Scope>{{"", "a/", false, {OPERATION_UPLOAD}},
+                                               {"b", "", false, {OPERATION_UPLOAD}},
+                                               {"b", "a", false, {OPERATION_UPLOAD}},
+                                               {"b", "a/", true, {OPERATION_UPLOAD}}}) {
+    EXPECT_THAT(CompileSessionPolicy(scope), FailsWith(absl::StatusCode::kInvalidArgument, "PATH_INVALID"))
+        << scope.target;
+  }
+  for (const Scope& scope : std::vector<Scope>{{"b", "a/", false, {}},
+                                               {"b", "a/", false, {OPERATION_UNSPECIFIED}},
+                                               {"b", "a", true, {OPERATION_LIST}}}) {
+    EXPECT_THAT(CompileSessionPolicy(scope),
+                FailsWith(absl::StatusCode::kInvalidArgument, "OPERATION_INVALID"))
         << scope.target;
   }
   for (const char* target : {"a*/", "a?/", "${acs:x}/"}) {

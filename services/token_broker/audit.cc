@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/token_broker/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "boost/json.hpp"
+#include "common/base/iso_time.h"
+#include "common/base/status.h"
+#include "services/token_broker/token_plan.h"
+
+namespace sluice::broker {
+namespace {
+
+constexpr size_t kMostWaiting = 4096;
+
+class FileAudit final : public Audit {
+ public:
+  FileAudit(int fd, bool owned) : fd_(fd), owned_(owned), writer_([this] { Write(); }) {}
+  ~FileAudit() override {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    writer_.join();
+    if (owned_) close(fd_);
+  }
+
+  absl::Status Accept(const AuditRecord& record) override {
+    std::string line = AuditLine(record) + "\n";
+    {
+      std::lock_guard lock(mutex_);
+      if (failing_ || waiting_.size() >= kMostWaiting) {
+        return Fail(absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE",
+                    "the audit cannot be written, so nothing is issued; try again")
+            .RetryAfter(std::chrono::seconds(1));
+      }
+      waiting_.push_back(std::move(line));
+    }
+    changed_.notify_all();
+    return absl::OkStatus();
+  }
+
+ private:
+  void Write() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return ending_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      std::string line = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      const size_t written = WriteSome(line);
+      lock.lock();
+      failing_ = written < line.size();
+      if (!failing_) continue;
+      // The rest of the line keeps its place; a disk may have room again later.
+      waiting_.push_front(line.substr(written));
+      if (ending_) return;
+      changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return ending_; });
+    }
+  }
+
+  size_t WriteSome(const std::string& line) const {
+    size_t done = 0;
+    while (done < line.size()) {
+      const ssize_t wrote = write(fd_, line.data() + done, line.size() - done);
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) break;
+      done += static_cast<size_t>(wrote);
+    }
+    return done;
+  }
+
+  const int fd_;
+  const bool owned_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> waiting_;  // guarded by mutex_, as all below
+  bool failing_ = false;
+  bool ending_ = false;
+  std::thread writer_;  // last, so that it starts when the rest exists
+};
+
+}  // namespace
+
+std::string AuditLine(const AuditRecord& record) {
+  boost::json::object line{{"time", IsoMillis(record.time)},
+                           {"event", "audit"},
+                           {"method", record.method},
+                           {"decision", record.allowed ? "allowed" : "refused"}};
+  const std::pair<const char*, const std::string&> texts[] = {
+      {"reason", record.reason},     {"provider", record.provider},
+      {"subject", record.subject},   {"grant", record.grant},
+      {"grant_id", record.grant_id}, {"access_key_id", record.access_key_id},
+      {"region", record.region},     {"policy_sha256", record.policy_sha256},
+      {"peer", record.peer},         {"request_id", record.request_id},
+      {"trace_id", record.trace_id}};
+  for (const auto& [name, value] : texts) {
+    if (!value.empty()) line[name] = value;
+  }
+  if (record.scope) {
+    line["bucket"] = record.scope->bucket;
+    line[record.scope->is_object ? "key" : "prefix"] = record.scope->target;
+    line["operations"] = OperationNames(record.scope->operations);
+  }
+  if (record.expires) line["expires"] = IsoExtended(*record.expires);
+  return boost::json::serialize(line);
+}
+
+absl::StatusOr<std::unique_ptr<Audit>> OpenAudit(const std::string& path) {
+  if (path.empty()) return std::make_unique<FileAudit>(STDOUT_FILENO, false);
+  const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return Fail(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID",
+                "audit.file: cannot append to " + path + ": " + std::strerror(errno));
+  }
+  return std::make_unique<FileAudit>(fd, true);
+}
+
+}  // namespace sluice::broker

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace sluice::broker {
+
+struct ReasonEntry {
+  std::string_view reason;
+  absl::StatusCode code;
+  // Whether the same request may succeed later without anybody acting.
+  bool retryable;
+  std::string_view mend;
+};
+
+// Every reason that the broker answers with. The proto comments and the README's table list the same (a test
+// compares all three).
+inline constexpr std::array kReasons = std::to_array<ReasonEntry>({
+    {"TOKEN_MISSING", absl::StatusCode::kUnauthenticated, false, "send `authorization: Bearer <JWT>`"},
+    {"TOKEN_MALFORMED", absl::StatusCode::kUnauthenticated, false,
+     "send one JWT as the identity provider gave it"},
+    {"TOKEN_REJECTED", absl::StatusCode::kUnauthenticated, false,
+     "get a JWT from a configured issuer, for this audience; the message says what is wrong"},
+    {"TOKEN_EXPIRED", absl::StatusCode::kUnauthenticated, false, "get a new JWT, then ask again"},
+    {"REQUEST_MALFORMED", absl::StatusCode::kInvalidArgument, false,
+     "send a message of this method; check fields and names"},
+    {"PATH_INVALID", absl::StatusCode::kInvalidArgument, false,
+     "rename the object; the message says what may not stand in a path"},
+    {"TTL_INVALID", absl::StatusCode::kInvalidArgument, false, "ask for whole seconds, at least 900"},
+    {"OPERATION_INVALID", absl::StatusCode::kInvalidArgument, false,
+     "name operations of the enum; LIST needs a path that ends in /"},
+    {"CLAIM_UNUSABLE", absl::StatusCode::kInvalidArgument, false,
+     "the identity provider must send the claim that the grant's prefix names"},
+    {"GRANT_NOT_HELD", absl::StatusCode::kPermissionDenied, false,
+     "ask for a grant that is yours, or the operator for one"},
+    {"SCOPE_NOT_GRANTED", absl::StatusCode::kPermissionDenied, false,
+     "ask for less; the metadata names the field and the nearest grant"},
+    {"GRANT_AMBIGUOUS", absl::StatusCode::kFailedPrecondition, false,
+     "name one of the grants in the metadata"},
+    {"POLICY_TOO_LARGE", absl::StatusCode::kFailedPrecondition, false,
+     "shorten the path or the grant's prefix"},
+    {"STS_REFUSED", absl::StatusCode::kFailedPrecondition, false,
+     "the operator mends key, role or trust; the message says which"},
+    {"ROLE_NOT_FOUND", absl::StatusCode::kFailedPrecondition, false,
+     "the operator mends role_arn of the grant"},
+    {"STS_THROTTLED", absl::StatusCode::kResourceExhausted, true, "wait as RetryInfo says"},
+    {"STS_UNREACHABLE", absl::StatusCode::kUnavailable, true,
+     "wait as RetryInfo says; the operator checks the network"},
+    {"STS_ANSWER_INVALID", absl::StatusCode::kUnavailable, true,
+     "the operator checks sts.endpoints and proxies in between"},
+    {"IDENTITY_KEYS_MISSING", absl::StatusCode::kUnavailable, true,
+     "wait; the operator checks that jwks_url answers"},
+    {"AUDIT_UNAVAILABLE", absl::StatusCode::kUnavailable, true,
+     "wait; the operator makes the audit file writable again"},
+    {"CALL_CANCELLED", absl::StatusCode::kCancelled, false, "nothing; the caller itself left"},
+    {"METHOD_UNKNOWN", absl::StatusCode::kNotFound, false, "HTTP alone: use an address and verb of GET /"},
+    {"POLICY_NOT_PROVEN", absl::StatusCode::kInternal, false, "report it; nothing was issued"},
+    {"INTERNAL_ERROR", absl::StatusCode::kInternal, false, "report it with the request id"},
+});
+
+}  // namespace sluice::broker
