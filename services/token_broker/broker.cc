@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/token_broker/broker.h"
+
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/http/curl_client.h"
+#include "common/identity/authenticator.h"
+#include "common/rpc/transport_credentials.h"
+#include "services/token_broker/admin_edge.h"
+#include "services/token_broker/aliyun_sts.h"
+#include "services/token_broker/api.h"
+#include "services/token_broker/audit.h"
+#include "services/token_broker/grpc_edge.h"
+#include "services/token_broker/http_edge.h"
+
+namespace sluice::broker {
+
+// In the order of construction; each uses those above it, so destruction in reverse is safe.
+struct Broker::Parts {
+  Parts(Settings given, aliyun::Credentials own, const Clock& clock, telemetry::Log& log,
+        std::vector<identity::JwtProvider> providers, std::unique_ptr<http::Client> outgoing,
+        std::unique_ptr<Audit> sink, std::shared_ptr<grpc::ServerCredentials> credentials)
+      : settings(std::move(given)),
+        client(std::move(outgoing)),
+        authenticator(WithUrls(std::move(providers), log), settings.anonymous, clock),
+        grants(settings.grants),
+        audit(std::move(sink)),
+        sts(*client, settings.sts_endpoint, std::move(own), clock),
+        issuer(grants, sts, *audit, clock, settings.sts_timeout),
+        api(authenticator, grants, issuer),
+        http_edge(api, {settings.real_status_codes, settings.development}),
+        grpc({Address(settings.grpc), std::move(credentials), settings.grpc.tls.has_value(), 0, 64 * 1024}),
+        grpc_edge(api, grpc) {}
+
+  // Fetching begins only here, when nothing can fail any more.
+  std::vector<identity::JwtProvider> WithUrls(std::vector<identity::JwtProvider> providers,
+                                              telemetry::Log& log) {
+    for (size_t i = 0; i < providers.size(); ++i) {
+      if (providers[i].keys == nullptr)
+        providers[i].keys = std::make_shared<identity::UrlKeySource>(*client, log, settings.jwt[i].jwks_url);
+    }
+    return providers;
+  }
+  static std::string Address(const Listener& listener) {
+    const bool v6 = listener.host.find(':') != std::string::npos;
+    return (v6 ? "[" + listener.host + "]" : listener.host) + ":" + std::to_string(listener.port);
+  }
+
+  const Settings settings;
+  const std::unique_ptr<http::Client> client;
+  const identity::Authenticator authenticator;
+  const Grants grants;
+  const std::unique_ptr<Audit> audit;
+  AliyunSts sts;
+  Issuer issuer;
+  Api api;
+  HttpEdge http_edge;
+  AdminEdge admin_edge;
+  rpc::GrpcServer grpc;
+  GrpcEdge grpc_edge;
+  std::unique_ptr<http::Server> http;
+  std::unique_ptr<http::Server> admin;
+};
+
+namespace {
+
+absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, http::Handler& handler) {
+  http::ServerOptions options;
+  options.host = listener.host;
+  options.port = listener.port;
+  options.tls = listener.tls;
+  return http::StartServer(std::move(options), handler);
+}
+
+// A provider per setting; those with a URL get their keys later.
+absl::StatusOr<std::vector<identity::JwtProvider>> LoadProviders(const Settings& settings) {
+  std::vector<identity::JwtProvider> out;
+  for (const JwtProviderSettings& jwt : settings.jwt) {
+    identity::JwtProvider provider{jwt.name, jwt.rules, nullptr};
+    if (!jwt.jwks_file.empty()) {
+      auto keys = identity::LoadKeyFile(jwt.jwks_file);
+      if (!keys.ok())
+        return Fail(keys.status().code(), Reason(keys.status()),
+                    "jwks_file " + jwt.jwks_file + ": " + std::string(FromAbsl(keys.status().message())));
+      provider.keys = *std::move(keys);
+    }
+    out.push_back(std::move(provider));
+  }
+  return out;
+}
+
+}  // namespace
+
+Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Broker::~Broker() { Stop(std::chrono::milliseconds(0)); }
+
+absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun::Credentials own,
+                                                      const Clock& clock, telemetry::Log& log) {
+  RETURN_IF_ERROR(CheckOwnKey(own.access_key_id, settings.development));
+  ASSIGN_OR_RETURN(auto providers, LoadProviders(settings));
+  ASSIGN_OR_RETURN(auto audit, OpenAudit(settings.audit_file));
+  ASSIGN_OR_RETURN(auto credentials, rpc::MakeServerCredentials(settings.grpc.tls));
+  auto client = http::MakeCurlClient({});
+  std::unique_ptr<Broker> out(new Broker(std::make_unique<Parts>(std::move(settings), std::move(own), clock,
+                                                                 log, std::move(providers), std::move(client),
+                                                                 std::move(audit), std::move(credentials))));
+  Parts& parts = *out->parts_;
+  RETURN_IF_ERROR(parts.grpc.Start());
+  ASSIGN_OR_RETURN(parts.http, Listen(parts.settings.http, parts.http_edge));
+  ASSIGN_OR_RETURN(parts.admin, Listen(parts.settings.admin, parts.admin_edge));
+  parts.admin_edge.SetReady(true);
+  return out;
+}
+
+int Broker::grpc_port() const { return parts_->grpc.port(); }
+int Broker::http_port() const { return parts_->http->port(); }
+int Broker::admin_port() const { return parts_->admin->port(); }
+
+void Broker::Stop(std::chrono::milliseconds grace) {
+  parts_->admin_edge.SetReady(false);
+  const Deadline end = Deadline::After(grace);
+  if (parts_->http) parts_->http->Stop(end.Left());
+  parts_->grpc.Stop(end.Left());
+  if (parts_->admin) parts_->admin->Stop(std::chrono::milliseconds(0));
+}
+
+}  // namespace sluice::broker

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/aliyun/credentials.h"
+#include "common/base/clock.h"
+#include "common/telemetry/log.h"
+#include "services/token_broker/config.h"
+
+namespace sluice::broker {
+
+// The whole broker in one object, for `main()` and for tests that run it beside the sandbox.
+class Broker {
+ public:
+  // Listens and serves. `clock` and `log` must outlive it. Fails with what ReadEnvironmentCredentials,
+  // ParseJwks, OpenAudit and the listeners give. Returns before the keys behind a URL were fetched; until
+  // then their callers get `IDENTITY_KEYS_MISSING`.
+  static absl::StatusOr<std::unique_ptr<Broker>> Start(Settings settings, aliyun::Credentials own,
+                                                       const Clock& clock, telemetry::Log& log);
+  ~Broker();
+
+  int grpc_port() const;
+  int http_port() const;
+  int admin_port() const;
+
+  // Not ready any more, no new calls, those under way finish until `grace` has passed. Idempotent; blocks.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  struct Parts;
+  explicit Broker(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sluice::broker

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/config_file.h"
+#include "common/http/server.h"
+#include "common/identity/jwt.h"
+#include "services/token_broker/grants.h"
+#include "sluice/config/v1/token_broker_config.pb.h"
+
+namespace sluice::broker {
+
+struct Listener {
+  std::string host;
+  uint16_t port = 0;
+  std::optional<http::TlsFiles> tls;
+};
+
+struct JwtProviderSettings {
+  std::string name;
+  identity::JwtRules rules;
+  // Exactly one is set.
+  std::string jwks_url;
+  std::string jwks_file;
+};
+
+// A config that was judged.
+struct Settings {
+  bool development = false;
+  Listener grpc;
+  Listener http;
+  Listener admin;
+  std::vector<JwtProviderSettings> jwt;
+  // Name of the provider for callers without proof; absent where there is none.
+  std::optional<std::string> anonymous;
+  // Scheme and host.
+  std::string sts_endpoint;
+  std::chrono::milliseconds sts_timeout{5000};
+  std::vector<Grant> grants;
+  std::string audit_file;
+  bool real_status_codes = false;
+};
+
+// Judges every value; the first that is wrong is an error of `source` with its place and mend. Refuses to
+// start open: no provider, no grant, a grant for anonymous callers whose prefix holds a claim, and, unless
+// `development`, plain http and the sandbox's account.
+absl::StatusOr<Settings> ReadSettings(const config::v1::TokenBrokerConfig& config,
+                                      const ConfigSource& source);
+
+// `INVALID_ARGUMENT` `CONFIG_INVALID` for the sandbox's public key outside development.
+absl::Status CheckOwnKey(const std::string& access_key_id, bool development);
+
+// What the operator should know and may have meant otherwise: anonymous callers, prefixes that callers share.
+std::vector<std::string> Warnings(const Settings& settings);
+
+// The effective grants with the size of their worst-case policies, for `--check`. A line each.
+std::string DescribeGrants(const Settings& settings);
+
+}  // namespace sluice::broker

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "common/rpc/grpc_server.h"
+#include "services/token_broker/api.h"
+#include "sluice/token/v1/token_broker.grpc.pb.h"
+
+namespace sluice::broker {
+
+// Offers the api's methods on a gRPC server. Translates nothing but the call.
+class GrpcEdge {
+ public:
+  // `api` must outlive the server. Before the server's Start.
+  GrpcEdge(Api& api, rpc::GrpcServer& server);
+
+ private:
+  using Base = token::v1::TokenBroker::Service;
+  token::v1::TokenBroker::WithRawMethod_IssueToken<token::v1::TokenBroker::WithRawMethod_ExplainAccess<Base>>
+      service_;
+};
+
+}  // namespace sluice::broker

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/http/server.h"
+#include "services/token_broker/api.h"
+
+namespace sluice::broker {
+
+// The api over HTTP: `GET /get_sts_token` as the stock OSS mobile SDKs call it, `POST /v1/tokens:issue` and
+// `POST /v1/access:explain` with the proto's JSON (at most 64 KiB), `GET /`. Thread-safe.
+class HttpEdge final : public http::Handler {
+ public:
+  struct Options {
+    // Whether failures of /get_sts_token have their own HTTP status rather than 200.
+    bool real_status_codes = false;
+    // Shown by `GET /`: lines to copy.
+    bool development = false;
+  };
+  // `api` must outlive it.
+  HttpEdge(Api& api, Options options) : api_(api), options_(options) {}
+  std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
+  uint64_t BodyLimit(const http::RequestHead&) const override { return 64 * 1024; }
+
+ private:
+  Api& api_;
+  const Options options_;
+};
+
+}  // namespace sluice::broker

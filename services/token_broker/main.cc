@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "common/base/status.h"
+#include "common/base/text.h"
+#include "services/token_broker/broker.h"
+#include "services/token_broker/environment_credentials.h"
+
+namespace {
+
+using sluice::telemetry::Severity;
+
+int Complain(const absl::Status& status, int code) {
+  std::cerr << "sluice-broker: " << sluice::Reason(status) << ": " << sluice::FromAbsl(status.message())
+            << "\n";
+  return code;
+}
+
+// Complete or absent: whoever waits for the file never reads half of it.
+bool WritePorts(const std::string& path, const sluice::broker::Broker& broker) {
+  const std::string half = path + ".part";
+  std::ofstream(half) << "{\"grpc\":" << broker.grpc_port() << ",\"http\":" << broker.http_port()
+                      << ",\"admin\":" << broker.admin_port() << "}\n";
+  return std::rename(half.c_str(), path.c_str()) == 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace sluice;  // NOLINT(google-build-using-namespace): the composition root knows everybody
+  CLI::App app("Answers each caller with credentials that reach its own prefix and nothing else.");
+  std::string config_path;
+  std::string ports_file;
+  bool check = false;
+  app.add_option("--config", config_path, "YAML of sluice.config.v1.TokenBrokerConfig")->required();
+  app.add_flag("--check", check, "judge the config, print the grants, exit 0 or 2");
+  app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  config::v1::TokenBrokerConfig config;
+  const auto source = LoadConfig(config_path, config);
+  if (!source.ok()) return Complain(source.status(), 2);
+  auto settings = broker::ReadSettings(config, *source);
+  if (!settings.ok()) return Complain(settings.status(), 2);
+  if (check) {
+    std::cout << broker::DescribeGrants(*settings);
+    for (const std::string& warning : broker::Warnings(*settings))
+      std::cout << "warning: " << warning << "\n";
+    std::cout << config_path << ": good\n";
+    return 0;
+  }
+  auto own = broker::ReadEnvironmentCredentials(ProcessEnvironment());
+  if (!own.ok()) return Complain(own.status(), 2);
+
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before any thread starts, so that all inherit it
+  signal(SIGPIPE, SIG_IGN);
+
+  SystemClock clock;
+  telemetry::StderrLog log(clock);
+  if (settings->development)
+    log.Write(Severity::kWarning, "development_mode",
+              {{"meaning", "http, the sandbox's account and its public keys are accepted"}});
+  for (const std::string& warning : broker::Warnings(*settings))
+    log.Write(Severity::kWarning, "open_grant", {{"what", warning}});
+  auto broker = broker::Broker::Start(*std::move(settings), *std::move(own), clock, log);
+  if (!broker.ok())
+    return Complain(broker.status(), broker.status().code() == absl::StatusCode::kInvalidArgument ? 2 : 1);
+  log.Write(Severity::kInfo, "ready",
+            {{"grpc_port", (*broker)->grpc_port()},
+             {"http_port", (*broker)->http_port()},
+             {"admin_port", (*broker)->admin_port()}});
+  if (!ports_file.empty() && !WritePorts(ports_file, **broker)) {
+    std::cerr << "sluice-broker: cannot write " << ports_file << "\n";
+    return 1;
+  }
+
+  int signal_number = 0;
+  sigwait(&ends, &signal_number);
+  log.Write(Severity::kInfo, "draining");
+  (*broker)->Stop(std::chrono::seconds(20));
+  log.Write(Severity::kInfo, "stopped");
+  return 0;
+}
