@@ -6,9 +6,11 @@
 #include <fstream>
 #include <iostream>
 
-#include "services/sandbox/admin_endpoint.h"
-#include "services/sandbox/oss_endpoint.h"
-#include "services/sandbox/sts_endpoint.h"
+#include "common/base/status.h"
+#include "common/base/text.h"
+#include "services/sandbox/password.h"
+#include "services/sandbox/sandbox.h"
+#include "services/sandbox/world_config.h"
 
 namespace {
 
@@ -19,6 +21,12 @@ bool WritePorts(const std::string& path, const std::string& json) {
   return std::rename(half.c_str(), path.c_str()) == 0;
 }
 
+int Complain(const absl::Status& status, int code) {
+  std::cerr << "sluice-sandbox: " << sluice::Reason(status) << ": " << sluice::FromAbsl(status.message())
+            << "\n";
+  return code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -26,19 +34,38 @@ int main(int argc, char** argv) {
   CLI::App app(
       "A strict local STS and OSS: checks every signature, evaluates every policy. Its keys are public "
       "constants.");
-  uint16_t oss_port = 9000;
-  uint16_t sts_port = 9001;
-  uint16_t admin_port = 9004;
+  sandbox::SandboxOptions options;
+  options.oss_port = 9000;
+  options.sts_port = 9001;
+  options.identity_port = 9003;
+  options.admin_port = 9004;
+  std::string config;
   std::string ports_file;
-  app.add_option("--oss-port", oss_port, "port of OSS; 0 takes a free one")->capture_default_str();
-  app.add_option("--sts-port", sts_port, "port of STS; 0 takes a free one")->capture_default_str();
-  app.add_option("--admin-port", admin_port, "port of health and clock; 0 takes a free one")
+  app.add_option("--config", config, "YAML of sluice.config.v1.SandboxConfig; the default world without it");
+  app.add_option("--listen", options.host,
+                 "numeric address; beyond loopback, a password guards minting and clock")
+      ->capture_default_str();
+  app.add_option("--issuer", options.issuer,
+                 "issuer of the identity provider; http://127.0.0.1:PORT without it");
+  app.add_option("--oss-port", options.oss_port, "port of OSS; 0 takes a free one")->capture_default_str();
+  app.add_option("--sts-port", options.sts_port, "port of STS; 0 takes a free one")->capture_default_str();
+  app.add_option("--identity-port", options.identity_port,
+                 "port of the identity provider; 0 takes a free one")
+      ->capture_default_str();
+  app.add_option("--admin-port", options.admin_port, "port of health and clock; 0 takes a free one")
       ->capture_default_str();
   app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  std::unique_ptr<sandbox::World> world;
+  if (!config.empty()) {
+    auto loaded = sandbox::LoadWorld(config);
+    if (!loaded.ok()) return Complain(loaded.status(), 2);
+    world = *std::move(loaded);
   }
 
   sigset_t ends;
@@ -48,27 +75,24 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before any thread starts, so that all inherit it
   signal(SIGPIPE, SIG_IGN);
 
-  SystemClock real;
-  sandbox::SandboxClock clock(real);
-  auto world = sandbox::World::Default();
-  sandbox::ObjectShelf shelf;
-  sandbox::OssEndpoint oss(*world, clock, shelf);
-  sandbox::StsEndpoint sts(*world, clock);
-  sandbox::AdminEndpoint admin(clock);
-
-  auto oss_server = http::StartServer({.port = oss_port}, oss);
-  auto sts_server = http::StartServer({.port = sts_port}, sts);
-  auto admin_server = http::StartServer({.port = admin_port}, admin);
-  for (const absl::Status& status : {oss_server.status(), sts_server.status(), admin_server.status()}) {
-    if (!status.ok()) {
-      std::cerr << "sluice-sandbox: " << status.message() << "\n";
-      return 1;
-    }
+  if (!options.host.starts_with("127.") && options.host != "::1" && options.host != "localhost") {
+    options.password = sandbox::Password::Generate();
+    // The one secret that is shown on purpose, to the person who started this.
+    std::cerr
+        << "sluice-sandbox: WARNING: reachable from elsewhere, and its access keys are public constants.\n"
+        << "sluice-sandbox: password for minting and for the admin port: " << options.password.Reveal()
+        << "\n";
   }
-  const std::string ports = "{\"oss\":" + std::to_string((*oss_server)->port()) +
-                            ",\"sts\":" + std::to_string((*sts_server)->port()) +
-                            ",\"admin\":" + std::to_string((*admin_server)->port()) + "}";
-  std::cerr << "sluice-sandbox: ready on 127.0.0.1, " << ports << "\n";
+  SystemClock clock;
+  const std::string host = options.host;
+  auto started = sandbox::Sandbox::Start(std::move(options), std::move(world), clock);
+  if (!started.ok()) return Complain(started.status(), 1);
+  sandbox::Sandbox& running = **started;
+  const std::string ports = "{\"oss\":" + std::to_string(running.oss_port()) +
+                            ",\"sts\":" + std::to_string(running.sts_port()) +
+                            ",\"identity\":" + std::to_string(running.identity_port()) +
+                            ",\"admin\":" + std::to_string(running.admin_port()) + "}";
+  std::cerr << "sluice-sandbox: ready on " << host << ", " << ports << "\n";
   if (!ports_file.empty() && !WritePorts(ports_file, ports)) {
     std::cerr << "sluice-sandbox: cannot write " << ports_file << "\n";
     return 1;
@@ -76,6 +100,6 @@ int main(int argc, char** argv) {
 
   int signal_number = 0;
   sigwait(&ends, &signal_number);
-  for (auto* server : {&oss_server, &sts_server, &admin_server}) (**server)->Stop(std::chrono::seconds(5));
+  running.Stop();
   return 0;
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/sandbox/sandbox.h"
+
+#include "common/base/status_macros.h"
+#include "services/sandbox/admin_endpoint.h"
+#include "services/sandbox/identity_endpoint.h"
+#include "services/sandbox/oss_endpoint.h"
+#include "services/sandbox/sts_endpoint.h"
+
+namespace sluice::sandbox {
+
+// In the order of construction; each uses those above it.
+struct Sandbox::Parts {
+  Parts(SandboxOptions given, std::unique_ptr<World> in, const Clock& real)
+      : options(std::move(given)),
+        clock(real),
+        world(in != nullptr ? std::move(in) : World::Default()),
+        password(options.password.empty() ? Password() : Password(options.password)),
+        oss(*world, clock, shelf),
+        sts(*world, clock),
+        identity(real, password),
+        admin(clock, password) {}
+
+  const SandboxOptions options;
+  SandboxClock clock;
+  const std::unique_ptr<World> world;
+  const Password password;
+  ObjectShelf shelf;
+  OssEndpoint oss;
+  StsEndpoint sts;
+  IdentityEndpoint identity;
+  AdminEndpoint admin;
+  std::unique_ptr<http::Server> oss_server;
+  std::unique_ptr<http::Server> sts_server;
+  std::unique_ptr<http::Server> identity_server;
+  std::unique_ptr<http::Server> admin_server;
+};
+
+Sandbox::Sandbox(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Sandbox::~Sandbox() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, std::unique_ptr<World> world,
+                                                        const Clock& real) {
+  std::unique_ptr<Sandbox> out(
+      new Sandbox(std::make_unique<Parts>(std::move(options), std::move(world), real)));
+  Parts& parts = *out->parts_;
+  auto listen = [&](uint16_t port, http::Handler& handler) {
+    http::ServerOptions server;
+    server.host = parts.options.host;
+    server.port = port;
+    return http::StartServer(std::move(server), handler);
+  };
+  ASSIGN_OR_RETURN(parts.oss_server, listen(parts.options.oss_port, parts.oss));
+  ASSIGN_OR_RETURN(parts.sts_server, listen(parts.options.sts_port, parts.sts));
+  ASSIGN_OR_RETURN(parts.identity_server, listen(parts.options.identity_port, parts.identity));
+  // Nobody knows the port before this function returns, unless it was chosen and is polled; then the first
+  // answers may lack the issuer.
+  parts.identity.SetIssuer(parts.options.issuer.empty()
+                               ? "http://127.0.0.1:" + std::to_string(parts.identity_server->port())
+                               : parts.options.issuer);
+  ASSIGN_OR_RETURN(parts.admin_server, listen(parts.options.admin_port, parts.admin));
+  return out;
+}
+
+uint16_t Sandbox::oss_port() const { return parts_->oss_server->port(); }
+uint16_t Sandbox::sts_port() const { return parts_->sts_server->port(); }
+uint16_t Sandbox::identity_port() const { return parts_->identity_server->port(); }
+uint16_t Sandbox::admin_port() const { return parts_->admin_server->port(); }
+const std::string& Sandbox::issuer() const { return parts_->identity.issuer(); }
+SandboxClock& Sandbox::clock() { return parts_->clock; }
+
+void Sandbox::Stop() {
+  for (auto* server :
+       {&parts_->oss_server, &parts_->sts_server, &parts_->identity_server, &parts_->admin_server}) {
+    if (*server != nullptr) (**server).Stop(std::chrono::seconds(5));
+  }
+}
+
+}  // namespace sluice::sandbox

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "common/base/secret_string.h"
+#include "services/sandbox/sandbox_clock.h"
+#include "services/sandbox/world.h"
+
+namespace sluice::sandbox {
+
+struct SandboxOptions {
+  // Numeric address; anything but loopback should come with a password.
+  std::string host = "127.0.0.1";
+  // 0 takes a free one.
+  uint16_t oss_port = 0;
+  uint16_t sts_port = 0;
+  uint16_t identity_port = 0;
+  uint16_t admin_port = 0;
+  // Of the identity provider; `http://127.0.0.1:<identity port>` when empty.
+  std::string issuer;
+  // Guards minting and the admin port; empty guards nothing.
+  SecretString password;
+};
+
+// STS, OSS, identity provider and admin port over one world, in one object: for `main()` and for tests that
+// run it beside the broker. Thread-safe.
+class Sandbox {
+ public:
+  // `world` null stands for the default world. `real` must outlive it. `UNAVAILABLE` `LISTEN_FAILED`.
+  static absl::StatusOr<std::unique_ptr<Sandbox>> Start(SandboxOptions options, std::unique_ptr<World> world,
+                                                        const Clock& real);
+  ~Sandbox();
+
+  uint16_t oss_port() const;
+  uint16_t sts_port() const;
+  uint16_t identity_port() const;
+  uint16_t admin_port() const;
+  const std::string& issuer() const;
+  // What STS and OSS take for now; tests move it.
+  SandboxClock& clock();
+
+  // Lets requests in flight finish for five seconds. Idempotent; blocks.
+  void Stop();
+
+ private:
+  struct Parts;
+  explicit Sandbox(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sluice::sandbox
