@@ -37,8 +37,10 @@ struct Broker::Parts {
   std::vector<identity::JwtProvider> WithUrls(std::vector<identity::JwtProvider> providers,
                                               telemetry::Log& log) {
     for (size_t i = 0; i < providers.size(); ++i) {
-      if (providers[i].keys == nullptr)
-        providers[i].keys = std::make_shared<identity::UrlKeySource>(*client, log, settings.jwt[i].jwks_url);
+      if (providers[i].keys != nullptr) continue;
+      auto source = std::make_shared<identity::UrlKeySource>(*client, log, settings.jwt[i].jwks_url);
+      providers[i].keys = source;
+      url_keys.push_back(std::move(source));
     }
     return providers;
   }
@@ -49,6 +51,7 @@ struct Broker::Parts {
 
   const Settings settings;
   const std::unique_ptr<http::Client> client;
+  std::vector<std::shared_ptr<identity::UrlKeySource>> url_keys;
   const identity::Authenticator authenticator;
   const Grants grants;
   const std::unique_ptr<Audit> audit;
@@ -116,6 +119,12 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun:
 int Broker::grpc_port() const { return parts_->grpc.port(); }
 int Broker::http_port() const { return parts_->http->port(); }
 int Broker::admin_port() const { return parts_->admin->port(); }
+
+void Broker::OnKeysFetched(absl::AnyInvocable<void()> done) {
+  // Runs `done` when the last of those that wait for a fetch is gone.
+  std::shared_ptr<void> all(nullptr, [done = std::move(done)](void*) mutable { done(); });
+  for (const auto& source : parts_->url_keys) source->OnFirstFetch([all] {});
+}
 
 void Broker::Stop(std::chrono::milliseconds grace) {
   parts_->admin_edge.SetReady(false);

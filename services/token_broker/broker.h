@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/aliyun/credentials.h"
 #include "common/base/clock.h"
@@ -25,6 +26,9 @@ class Broker {
   int grpc_port() const;
   int http_port() const;
   int admin_port() const;
+
+  // Calls `done` once every JWKS behind a URL was asked for once, well or not.
+  void OnKeysFetched(absl::AnyInvocable<void()> done);
 
   // Not ready any more, no new calls, those under way finish until `grace` has passed. Idempotent; blocks.
   void Stop(std::chrono::milliseconds grace);

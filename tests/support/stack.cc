@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/stack.h"
+
+#include <future>
+
+#include "common/base/config_file.h"
+#include "common/http/curl_client.h"
+#include "gtest/gtest.h"
+#include "tests/support/loopback.h"
+
+namespace sluice::testing {
+namespace {
+
+constexpr char kGrants[] = R"(
+- name: photos
+  who: [{provider: sandbox}]
+  role_arn: acs:ram::1000000000000001:role/sluice-uploader
+  bucket: sluice-demo
+  region: cn-hangzhou
+  endpoint: OSS_ENDPOINT
+  operations: [UPLOAD, RESUME, DOWNLOAD, LIST]
+)";
+
+void Replace(std::string& text, const std::string& what, const std::string& with) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+    text.replace(at, what.size(), with);
+}
+
+}  // namespace
+
+Stack::Stack(Options options) {
+  auto sandbox = sandbox::Sandbox::Start({}, nullptr, clock_);
+  EXPECT_TRUE(sandbox.ok()) << sandbox.status();
+  sandbox_ = *std::move(sandbox);
+  if (options.sts_endpoint.empty())
+    options.sts_endpoint = "http://127.0.0.1:" + std::to_string(sandbox_->sts_port());
+  std::string yaml =
+      "development: true\nlisten: {grpc: 127.0.0.1:0, http: 127.0.0.1:0, admin: 127.0.0.1:0}\n"
+      "identity: {providers: [{name: sandbox, jwt: {issuer: ISSUER, audience: [sluice], jwks_url: "
+      "ISSUER/jwks.json}}, "
+      "{name: nobody, anonymous: {}}]}\n"
+      "sts: {region: cn-hangzhou, endpoints: [\"" +
+      options.sts_endpoint + "\"]}\naudit: {file: " + dir_.Path("audit.jsonl") +
+      "}\ngrants:" + (options.grants.empty() ? kGrants : options.grants) + options.more;
+  Replace(yaml, "ISSUER", sandbox_->issuer());
+  Replace(yaml, "OSS_ENDPOINT", oss());
+  config::v1::TokenBrokerConfig config;
+  auto source = LoadConfig(dir_.Write("broker.yaml", yaml), config);
+  EXPECT_TRUE(source.ok()) << source.status();
+  auto settings = broker::ReadSettings(config, *source);
+  EXPECT_TRUE(settings.ok()) << settings.status();
+  auto started = broker::Broker::Start(*std::move(settings),
+                                       {options.key_id, SecretString(options.key_secret), {}, std::nullopt},
+                                       clock_, log_);
+  EXPECT_TRUE(started.ok()) << started.status();
+  broker_ = *std::move(started);
+  std::promise<void> keys;
+  broker_->OnKeysFetched([&] { keys.set_value(); });
+  keys.get_future().wait();
+}
+
+std::string Stack::Mint(const std::string& subject, const std::string& more) {
+  auto client = http::MakeCurlClient({});
+  auto answer = Fetch(
+      *client, {"GET", sandbox_->issuer() + "/token?subject=" + subject + more, {}, "", nullptr, nullptr});
+  EXPECT_TRUE(answer.ok() && answer->status == 200);
+  return answer->body.substr(0, answer->body.size() - 1);
+}
+
+std::string Stack::StopAndReadAllLines() {
+  broker_.reset();
+  std::string out = dir_.Read("audit.jsonl");
+  for (const std::string& line : log_.lines()) out += line + "\n";
+  return out;
+}
+
+}  // namespace sluice::testing

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "services/sandbox/sandbox.h"
+#include "services/token_broker/broker.h"
+#include "tests/support/fake_log.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice::testing {
+
+// Sandbox and broker in this process, port zero, speaking to each other over loopback.
+class Stack {
+ public:
+  // What a test may want otherwise than usual.
+  struct Options {
+    std::string key_id = "SANDBOXBROKERKEYID00";
+    std::string key_secret = "sandbox-broker-secret";
+    // Instead of the sandbox's STS.
+    std::string sts_endpoint;
+    // YAML lines that replace the usual grants.
+    std::string grants;
+    // Appended to the config.
+    std::string more;
+  };
+  Stack() : Stack(Options()) {}
+  explicit Stack(Options options);
+
+  sandbox::Sandbox& sandbox() { return *sandbox_; }
+  broker::Broker& broker() { return *broker_; }
+  std::string broker_http() const { return "http://127.0.0.1:" + std::to_string(broker_->http_port()); }
+  std::string broker_grpc() const { return "127.0.0.1:" + std::to_string(broker_->grpc_port()); }
+  std::string oss() const { return "http://127.0.0.1:" + std::to_string(sandbox_->oss_port()); }
+  // A JWT of the sandbox's provider; `more` is appended to the query.
+  std::string Mint(const std::string& subject, const std::string& more = "");
+  // Everything that was logged and audited so far; stops the broker, so that nothing is outstanding.
+  std::string StopAndReadAllLines();
+
+ private:
+  TempDir dir_;
+  FakeLog log_;
+  SystemClock clock_;
+  std::unique_ptr<sandbox::Sandbox> sandbox_;
+  std::unique_ptr<broker::Broker> broker_;
+};
+
+}  // namespace sluice::testing
