@@ -24,7 +24,7 @@ class Log {
 class StderrLog final : public Log {
  public:
   explicit StderrLog(const Clock& clock) : clock_(clock) {}
-  void Write(Severity severity, std::string_view event, boost::json::object fields) override;
+  void Write(Severity severity, std::string_view event, boost::json::object fields = {}) override;
 
  private:
   const Clock& clock_;
