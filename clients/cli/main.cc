@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <thread>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/output.h"
+#include "clients/cli/settings.h"
+#include "common/base/status.h"
+
+namespace {
+
+using namespace sluice;  // NOLINT(google-build-using-namespace): the composition root knows everybody
+
+// Ctrl-C and TERM as a cancel, on a thread that does nothing else and ends with the process.
+CancelToken CancelOnSignals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  auto source = std::make_shared<CancelSource>();
+  std::thread([source, ends] {
+    int number = 0;
+    sigwait(&ends, &number);
+    source->Cancel();
+  }).detach();
+  return source->token();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Scoped tokens and uploads into Alibaba Cloud OSS, without a key.");
+  app.footer("Exit codes: 0 done, 1 refused or failed, 2 usage or config, 75 try later, 130 Ctrl-C.");
+  app.require_subcommand(1);
+  cli::SettingFlags flags;
+  std::string output = "text";
+  app.add_option("--broker", flags.broker,
+                 "HOST:PORT on this machine, else https://HOST:PORT (SLUICE_BROKER)");
+  app.add_option("--jwt-file", flags.jwt_file,
+                 "file with the caller's JWT; anonymous without (SLUICE_JWT_FILE)");
+  app.add_option("--ca", flags.ca, "PEM of the authority behind the broker's certificate (SLUICE_CA)");
+  app.add_option("--output", output, "of upload and download")->check(CLI::IsMember({"text", "json"}));
+  app.fallthrough();
+
+  cli::TokenArguments token;
+  auto* token_command = app.add_subcommand("token", "issue a token and print it");
+  token_command->add_option("--grant", token.grant, "name of the grant, where several are yours");
+  token_command->add_option("--path", token.path, "below your prefix: `a/` a folder, `a/b.jpg` one object");
+  token_command->add_option("--operations", token.operations,
+                            "such as UPLOAD,LIST; all of the grant without");
+  token_command->add_option("--ttl", token.ttl, "such as 15m; the grant's default without");
+  token_command->add_option("--format", token.format, "json, or env for `eval`")
+      ->check(CLI::IsMember({"json", "env"}));
+
+  cli::UploadArguments upload;
+  std::string via = "direct";
+  auto* upload_command = app.add_subcommand("upload", "put a file into OSS");
+  upload_command->add_option("FILE", upload.file, "the file")->required();
+  upload_command->add_option("--to", upload.to, "path below your prefix; the file's name without");
+  upload_command->add_option("--via", via, "direct: token, then straight to OSS")
+      ->check(CLI::IsMember({"direct"}));
+  upload_command->add_option("--grant", upload.grant, "name of the grant, where several are yours");
+  upload_command->add_option("--content-type", upload.content_type, "by the file's name without");
+  upload_command->add_flag("--no-overwrite", upload.no_overwrite, "refuse to replace an object");
+
+  cli::DownloadArguments download;
+  auto* download_command = app.add_subcommand("download", "get an object into a file");
+  download_command->add_option("PATH", download.path, "path below your prefix")->required();
+  download_command->add_option("-o,--to", download.file, "the file; the object's name without");
+  download_command->add_option("--grant", download.grant, "name of the grant, where several are yours");
+  download_command->add_flag("--force", download.force, "replace a file that exists");
+
+  cli::ExplainArguments explain;
+  auto* explain_command =
+      app.add_subcommand("explain", "say whether an operation is allowed, and by which rule");
+  explain_command->add_option("OPERATION", explain.operation, "UPLOAD, RESUME, TAG, DOWNLOAD, LIST or DELETE")
+      ->required();
+  explain_command->add_option("PATH", explain.path, "path below your prefix");
+  explain_command->add_option("--grant", explain.grant, "name of the grant, where several are yours");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  upload.json = download.json = output == "json";
+
+  const CancelToken cancel = CancelOnSignals();
+  const auto settings = cli::ReadSettings(flags, ProcessEnvironment());
+  auto broker = settings.ok() ? client::TokenClient::Make(*settings)
+                              : absl::StatusOr<std::unique_ptr<client::TokenClient>>(settings.status());
+  absl::Status status = broker.status();
+  if (broker.ok()) {
+    status = *token_command      ? cli::RunToken(**broker, token, cancel)
+             : *upload_command   ? cli::RunUpload(**broker, upload, cancel)
+             : *download_command ? cli::RunDownload(**broker, download, cancel)
+                                 : cli::RunExplain(**broker, explain, cancel);
+  }
+  std::cout.flush();
+  const bool told = *explain_command && absl::IsPermissionDenied(status);
+  if (!status.ok() && !told) std::cerr << cli::ErrorText(status);
+  return cli::ExitCode(status);
+}

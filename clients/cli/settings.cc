@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clients/cli/settings.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "sluice/config/v1/client_config.pb.h"
+
+namespace sluice::cli {
+namespace {
+
+std::string ConfigPath(const Environment& environment) {
+  const std::string xdg = environment("XDG_CONFIG_HOME").value_or("");
+  if (!xdg.empty()) return xdg + "/sluice/config.yaml";
+  const std::string home = environment("HOME").value_or("");
+  return home.empty() ? "" : home + "/.config/sluice/config.yaml";
+}
+
+std::string FirstSet(const std::string& flag, const std::optional<std::string>& variable,
+                     const std::string& configured) {
+  if (!flag.empty()) return flag;
+  return variable && !variable->empty() ? *variable : configured;
+}
+
+absl::StatusOr<SecretString> ReadJwt(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  const size_t end = text.find_last_not_of(" \t\r\n");
+  if (!in.is_open() || end == std::string::npos) {
+    return Fail(absl::StatusCode::kInvalidArgument, "JWT_UNREADABLE",
+                "the JWT file \"" + path + "\" cannot be read or is empty");
+  }
+  return SecretString(std::string_view(text).substr(0, end + 1));
+}
+
+}  // namespace
+
+absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flags,
+                                                        const Environment& environment) {
+  config::v1::ClientConfig config;
+  const std::string path = ConfigPath(environment);
+  std::error_code error;
+  if (!path.empty() && std::filesystem::exists(path, error))
+    RETURN_IF_ERROR(LoadConfig(path, config, environment).status());
+  client::TokenClientOptions out;
+  out.address = FirstSet(flags.broker, environment("SLUICE_BROKER"), config.broker());
+  out.ca_file = FirstSet(flags.ca, environment("SLUICE_CA"), config.ca());
+  if (out.address.empty()) {
+    return Fail(absl::StatusCode::kInvalidArgument, "BROKER_UNSET",
+                "which broker? give --broker HOST:PORT, set SLUICE_BROKER, or write `broker:` into " + path);
+  }
+  const std::string jwt = FirstSet(flags.jwt_file, environment("SLUICE_JWT_FILE"), config.jwt_file());
+  if (!jwt.empty()) {
+    ASSIGN_OR_RETURN(out.jwt, ReadJwt(jwt));
+  }
+  return out;
+}
+
+}  // namespace sluice::cli

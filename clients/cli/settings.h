@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "clients/cpp/token_client.h"
+#include "common/base/config_file.h"
+
+namespace sluice::cli {
+
+// What was given as flags; empty where it was not.
+struct SettingFlags {
+  std::string broker;
+  std::string jwt_file;
+  std::string ca;
+};
+
+// Flags first, then SLUICE_BROKER, SLUICE_JWT_FILE, SLUICE_CA, then `$XDG_CONFIG_HOME/sluice/config.yaml` or
+// `~/.config/sluice/config.yaml` where there is one. `INVALID_ARGUMENT`: `BROKER_UNSET`, `JWT_UNREADABLE`,
+// `CONFIG_INVALID`. Without a JWT file the caller is anonymous.
+absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flags,
+                                                        const Environment& environment);
+
+}  // namespace sluice::cli
