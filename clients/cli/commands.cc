@@ -65,35 +65,35 @@ struct Reach {
 };
 
 absl::StatusOr<Reach> ReachObject(client::TokenClient& broker, const IssueTokenRequest& request,
-                                  const CancelToken& cancel) {
+                                  bool allow_http, const CancelToken& cancel) {
   Reach out;
   ASSIGN_OR_RETURN(out.token, broker.IssueToken(request, Patience(), cancel));
   if (!out.token.scope().has_key()) return Usage("name one object; a path that ends in / is a folder");
   const auto& credentials = out.token.credentials();
   out.http = http::MakeCurlClient({});
   out.clock = std::make_unique<BrokerClock>(out.token);
-  ASSIGN_OR_RETURN(
-      out.store,
-      aliyun::OssObjectStore::Make(
-          *out.http, {out.token.scope().endpoint(), out.token.scope().bucket(), out.token.scope().region()},
-          {credentials.access_key_id(), SecretString(credentials.access_key_secret()),
-           SecretString(credentials.security_token()), std::nullopt},
-          *out.clock));
+  ASSIGN_OR_RETURN(out.store, aliyun::OssObjectStore::Make(
+                                  *out.http,
+                                  {out.token.scope().endpoint(), out.token.scope().bucket(),
+                                   out.token.scope().region(), allow_http},
+                                  {credentials.access_key_id(), SecretString(credentials.access_key_secret()),
+                                   SecretString(credentials.security_token()), std::nullopt},
+                                  *out.clock));
   return out;
 }
 
 // A token for a multipart upload wants RESUME, so that a failed one can be aborted; where the grant gives
 // none, the upload goes on without.
 absl::StatusOr<Reach> ReachForUpload(client::TokenClient& broker, IssueTokenRequest request, bool multipart,
-                                     const CancelToken& cancel) {
+                                     bool allow_http, const CancelToken& cancel) {
   request.add_operations(token::v1::OPERATION_UPLOAD);
   if (multipart) {
     IssueTokenRequest with_resume = request;
     with_resume.add_operations(token::v1::OPERATION_RESUME);
-    auto reach = ReachObject(broker, with_resume, cancel);
+    auto reach = ReachObject(broker, with_resume, allow_http, cancel);
     if (reach.ok() || Reason(reach.status()) != "SCOPE_NOT_GRANTED") return reach;
   }
-  return ReachObject(broker, request, cancel);
+  return ReachObject(broker, request, allow_http, cancel);
 }
 
 void PrintObject(const char* verb, const Reach& reach, const aliyun::ObjectInfo& info, bool json) {
@@ -147,8 +147,8 @@ absl::Status RunUpload(client::TokenClient& broker, const UploadArguments& argum
   IssueTokenRequest request;
   request.set_grant(arguments.grant);
   request.set_path(arguments.to.empty() ? name : arguments.to);
-  ASSIGN_OR_RETURN(const Reach reach,
-                   ReachForUpload(broker, request, client::IsMultipart(size, options), cancel));
+  ASSIGN_OR_RETURN(const Reach reach, ReachForUpload(broker, request, client::IsMultipart(size, options),
+                                                     arguments.allow_http, cancel));
   ASSIGN_OR_RETURN(const auto info, client::UploadFile(*reach.store, arguments.file,
                                                        reach.token.scope().key(), options, cancel));
   PrintObject("stored", reach, info, arguments.json);

@@ -33,6 +33,8 @@ struct UploadArguments {
   // By the file's name when empty.
   std::string content_type;
   bool no_overwrite = false;
+  // Whether OSS may be spoken to in plain http beyond this machine.
+  bool allow_http = false;
   bool json = false;
 };
 // Asks for a token for that one object, then puts the file straight into OSS.
@@ -44,6 +46,7 @@ struct DownloadArguments {
   // The path's last segment when empty.
   std::string file;
   bool force = false;
+  bool allow_http = false;
   bool json = false;
 };
 absl::Status RunDownload(client::TokenClient& broker, const DownloadArguments& arguments, CancelToken cancel);

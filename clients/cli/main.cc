@@ -47,6 +47,9 @@ int main(int argc, char** argv) {
   app.add_option("--output", output, "of upload and download")->check(CLI::IsMember({"text", "json"}));
   app.fallthrough();
 
+  bool allow_http = false;
+  app.add_flag("--allow-http", allow_http, "let OSS be plain http beyond this machine; for development");
+
   cli::TokenArguments token;
   auto* token_command = app.add_subcommand("token", "issue a token and print it");
   token_command->add_option("--grant", token.grant, "name of the grant, where several are yours");
@@ -88,6 +91,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   upload.json = download.json = output == "json";
+  upload.allow_http = download.allow_http = allow_http;
 
   const CancelToken cancel = CancelOnSignals();
   const auto settings = cli::ReadSettings(flags, ProcessEnvironment());

@@ -90,8 +90,8 @@ absl::StatusOr<std::unique_ptr<OssObjectStore>> OssObjectStore::Make(http::Clien
                                                                      Credentials credentials,
                                                                      const Clock& clock) {
   const bool https = location.endpoint.starts_with("https://");
-  const bool local = location.endpoint.starts_with("http://") && IsLoopback(HostOf(location.endpoint));
-  if (!https && !local) {
+  const bool http = location.endpoint.starts_with("http://");
+  if (!https && !(http && (location.allow_http || IsLoopback(HostOf(location.endpoint))))) {
     return Fail(absl::StatusCode::kInvalidArgument, "ENDPOINT_INVALID",
                 "the OSS endpoint must begin with https://; plain http is for this machine alone");
   }

@@ -16,6 +16,8 @@ struct OssLocation {
   std::string endpoint;
   std::string bucket;
   std::string region;
+  // Accepts plain http beyond this machine, where anybody on the way can read the token.
+  bool allow_http = false;
 };
 
 // ObjectStore on the real OSS, signed with V4 headers.

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# The sandbox's part of the main job, on a real picture and with the official JavaScript SDK. Called by `./dev demo`.
+# The main job on a real picture, step by step, with the programs of build/release. Called by `./dev demo`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-# shellcheck disable=SC2034  # for services.sh
 BIN=$PWD/build/release/bin
 RUN=$PWD/build/demo
+HOST=127.0.0.1
 ONCE=0
 while [ $# -gt 0 ]; do
   case $1 in
     --once) ONCE=1 ;;
-    *) echo "usage: ./dev demo [--once]" >&2; exit 2 ;;
+    --host)
+      HOST=${2:-}
+      [[ $HOST =~ ^[A-Za-z0-9.-]+$ ]] || { echo "demo: --host needs an address, such as 192.168.1.20" >&2; exit 2; }
+      shift
+      ;;
+    *) echo "usage: ./dev demo [--once] [--host ADDR]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -32,30 +37,78 @@ free_port() {  # free_port WANTED: the port itself, or 0 when somebody has it (a
     echo "$1"
   fi
 }
-step() { node deploy/demo/ali_oss.cjs "$@" || fail "step $1"; }
+# start_all HOST LISTEN: both programs on their usual ports, or on those they had before.
+start_all() {
+  start_sandbox --listen "$2" --public-host "$1" --oss-port "${OSS_PORT:-$(free_port 9000)}" \
+    --sts-port "${STS_PORT:-$(free_port 9001)}" --identity-port "${IDENTITY_PORT:-$(free_port 9003)}" \
+    --admin-port "${SANDBOX_ADMIN_PORT:-$(free_port 9004)}"
+  BROKER_GRPC_PORT=${BROKER_GRPC_PORT:-$(free_port 50051)}
+  BROKER_HTTP_PORT=${BROKER_HTTP_PORT:-$(free_port 8080)}
+  BROKER_ADMIN_PORT=${BROKER_ADMIN_PORT:-$(free_port 9090)}
+  start_broker "$1" "$2"
+  cat << PORTS
+  sandbox  OSS http://$1:$OSS_PORT   STS http://$1:$STS_PORT   identity http://$1:$IDENTITY_PORT   admin http://$1:$SANDBOX_ADMIN_PORT
+  broker   gRPC $1:$BROKER_GRPC_PORT   HTTP http://$1:$BROKER_HTTP_PORT   admin http://127.0.0.1:$BROKER_ADMIN_PORT
+PORTS
+}
+# The official SDK's steps; OSS's own answers.
+sdk() {
+  if [ ! -d build/outside/js/node_modules/ali-oss ]; then
+    echo "  skipped: the JavaScript SDK is not here, the npm registry did not answer"
+    return
+  fi
+  SLUICE_NODE=$PWD/build/outside/js/ SLUICE_OSS=http://127.0.0.1:$OSS_PORT SLUICE_HTTP=http://127.0.0.1:$BROKER_HTTP_PORT \
+    SLUICE_SANDBOX_ADMIN=http://127.0.0.1:$SANDBOX_ADMIN_PORT node deploy/demo/ali_oss.cjs "$@" || fail "step $1"
+}
 
-title "Starting the sandbox: a local STS + OSS that checks every signature and every policy"
-start_sandbox --oss-port "$(free_port 9000)" --sts-port "$(free_port 9001)" --admin-port "$(free_port 9004)"
-export SLUICE_NODE=$PWD/build/outside/js/ SLUICE_OSS=http://127.0.0.1:$OSS_PORT SLUICE_STS=http://127.0.0.1:$STS_PORT
-export SLUICE_SANDBOX_ADMIN=http://127.0.0.1:$SANDBOX_ADMIN_PORT
-echo "  OSS $SLUICE_OSS   STS $SLUICE_STS   admin $SLUICE_SANDBOX_ADMIN"
+title "Starting a sandbox (a local STS + OSS that checks every signature) and the token broker"
+start_all 127.0.0.1 127.0.0.1
+export SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$RUN/alice.jwt
 
-if [ ! -d build/outside/js/node_modules/ali-oss ]; then
-  echo "  The npm registry did not answer, so the official SDK is not here; only the start was shown."
-else
-  title "1. A token for alice: AssumeRole with a session policy that reaches only uploads/alice/"
-  step token
-  title "2. The picture goes into OSS with it and comes back"
-  step put deploy/demo/picture.png
-  title "3. The same token against Bob's prefix"
-  step refused
-  title "4. The token after its end (the sandbox's clock moves 61 minutes)"
-  step expired
-fi
+title "1. Alice proves who she is (a JWT of the sandbox's identity provider) and asks for a token"
+mint alice > "$SLUICE_JWT_FILE"
+"$BIN/sluice" token | sed -E 's/("(accessKeySecret|securityToken)": *")[^"]*/\1(not shown)/'
+
+title "2. She puts a real picture straight into OSS with such a token, and reads it back"
+picture=deploy/demo/picture.png
+"$BIN/sluice" upload "$picture" --via direct
+"$BIN/sluice" download picture.png -o "$RUN/back.png" --force
+cmp "$picture" "$RUN/back.png" || fail "the picture came back different"
+echo "  byte-equal"
+
+title "3. The official JavaScript SDK (ali-oss) with what GET /get_sts_token returns"
+sdk put "$picture"
+
+title "4. Alice's token against Bob's prefix: OSS refuses"
+sdk refused
+
+title "5. Alice asks the broker for more than her grant: the broker refuses"
+if "$BIN/sluice" token --operations DELETE > /dev/null 2> "$RUN/wider.txt"; then fail "a wider token was issued"; fi
+sed 's/^/  /' "$RUN/wider.txt"
+grep -q SCOPE_NOT_GRANTED "$RUN/wider.txt" || fail "the refusal has another reason"
+if "$BIN/sluice" token --path ../bob/ > /dev/null 2> "$RUN/bob.txt"; then fail "a token for Bob was issued"; fi
+sed 's/^/  /' "$RUN/bob.txt"
+
+title "6. A token after its end (the sandbox's clock moves 61 minutes): OSS refuses"
+sdk expired
 
 title "The demo did its job"
 if (( ONCE )); then exit 0; fi
-echo "Key of the sandbox's RAM user: SANDBOXBROKERKEYID00 / sandbox-broker-secret (public constants). Move its clock:"
-echo "  curl -X POST '$SLUICE_SANDBOX_ADMIN/clock?advance=55m'"
-echo "Ctrl-C stops everything."
+# Afresh: the clock is right again, and with --host everything is bound to and named by that address.
+stop_services
+if [ "$HOST" = 127.0.0.1 ]; then start_all 127.0.0.1 127.0.0.1; else start_all "$HOST" 0.0.0.0; fi
+[ -z "$SANDBOX_PASSWORD" ] || echo "  password for minting and for the sandbox's admin port: $SANDBOX_PASSWORD"
+mint alice > "$SLUICE_JWT_FILE"
+cat > "$RUN/env" << ENV
+export PATH="$BIN:\$PATH" SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$SLUICE_JWT_FILE SLUICE_HTTP=http://$HOST:$BROKER_HTTP_PORT
+ENV
+cat << TRY
+Try by hand, in another terminal (alice's JWT lasts an hour):
+  . build/demo/env
+  sluice token
+  sluice upload README.md$( [ "$HOST" = 127.0.0.1 ] || echo " --allow-http")
+  sluice explain DELETE README.md
+  curl -H "Authorization: Bearer \$(cat build/demo/alice.jwt)" \$SLUICE_HTTP/get_sts_token
+Audit of every decision: build/demo/audit.jsonl.  Ctrl-C stops everything.
+TRY
 wait "${SERVICE_PIDS[@]}"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starts the programs of build/release for the demo and for the tests that use outside clients. Sourced, not run.
+# Starts sandbox and broker of build/release for the demo and for the tests that use outside clients. Sourced, not run.
 # shellcheck disable=SC2034  # the ports are for the sourcing script
 # Needs: BIN (folder of the programs), RUN (folder for logs and ports).
 
@@ -28,7 +28,7 @@ await_ports() {
   done
 }
 
-# start_sandbox [flags]: sets OSS_PORT, STS_PORT, SANDBOX_ADMIN_PORT.
+# start_sandbox [flags]: sets OSS_PORT, STS_PORT, IDENTITY_PORT, SANDBOX_ADMIN_PORT and SANDBOX_PASSWORD (empty on loopback).
 start_sandbox() {
   rm -f "$RUN/sandbox.ports"
   "$BIN/sluice-sandbox" --ports-file "$RUN/sandbox.ports" "$@" > "$RUN/sandbox.log" 2>&1 &
@@ -36,5 +36,32 @@ start_sandbox() {
   await_ports "$RUN/sandbox.ports" $! sandbox
   OSS_PORT=$(port_of "$RUN/sandbox.ports" oss)
   STS_PORT=$(port_of "$RUN/sandbox.ports" sts)
+  IDENTITY_PORT=$(port_of "$RUN/sandbox.ports" identity)
   SANDBOX_ADMIN_PORT=$(port_of "$RUN/sandbox.ports" admin)
+  SANDBOX_PASSWORD=$(sed -nE 's/.*password for minting.*: ([0-9a-f]+)$/\1/p' "$RUN/sandbox.log")
+}
+
+# start_broker HOST LISTEN: HOST stands in what clients are told, LISTEN is bound. Needs the ports of start_sandbox; takes
+# BROKER_GRPC_PORT, BROKER_HTTP_PORT and BROKER_ADMIN_PORT (0 for free ones) and sets them to what it got.
+start_broker() {
+  rm -f "$RUN/broker.ports"
+  ALIBABA_CLOUD_ACCESS_KEY_ID=SANDBOXBROKERKEYID00 ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-broker-secret \
+    SLUICE_SANDBOX_ISSUER="http://$1:$IDENTITY_PORT" SLUICE_SANDBOX_JWKS="http://127.0.0.1:$IDENTITY_PORT/jwks.json" \
+    SLUICE_SANDBOX_STS="http://127.0.0.1:$STS_PORT" SLUICE_SANDBOX_OSS="http://$1:$OSS_PORT" \
+    SLUICE_AUDIT_FILE="$RUN/audit.jsonl" SLUICE_LISTEN_GRPC="$2:${BROKER_GRPC_PORT:-0}" \
+    SLUICE_LISTEN_HTTP="$2:${BROKER_HTTP_PORT:-0}" SLUICE_LISTEN_ADMIN="127.0.0.1:${BROKER_ADMIN_PORT:-0}" \
+    "$BIN/sluice-broker" --config deploy/config/token_broker.sandbox.yaml --ports-file "$RUN/broker.ports" \
+    > "$RUN/broker.log" 2>&1 &
+  SERVICE_PIDS+=($!)
+  await_ports "$RUN/broker.ports" $! broker
+  BROKER_GRPC_PORT=$(port_of "$RUN/broker.ports" grpc)
+  BROKER_HTTP_PORT=$(port_of "$RUN/broker.ports" http)
+  BROKER_ADMIN_PORT=$(port_of "$RUN/broker.ports" admin)
+}
+
+# mint SUBJECT: a JWT of the sandbox's identity provider.
+mint() {
+  local login=()
+  [ -z "$SANDBOX_PASSWORD" ] || login=(-u "demo:$SANDBOX_PASSWORD")
+  curl -fsS "${login[@]}" "http://127.0.0.1:$IDENTITY_PORT/token?subject=$1"
 }

@@ -45,8 +45,8 @@ int main(int argc, char** argv) {
   app.add_option("--listen", options.host,
                  "numeric address; beyond loopback, a password guards minting and clock")
       ->capture_default_str();
-  app.add_option("--issuer", options.issuer,
-                 "issuer of the identity provider; http://127.0.0.1:PORT without it");
+  app.add_option("--public-host", options.public_host, "what clients call this machine; part of the issuer")
+      ->capture_default_str();
   app.add_option("--oss-port", options.oss_port, "port of OSS; 0 takes a free one")->capture_default_str();
   app.add_option("--sts-port", options.sts_port, "port of STS; 0 takes a free one")->capture_default_str();
   app.add_option("--identity-port", options.identity_port,

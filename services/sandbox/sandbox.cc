@@ -55,9 +55,8 @@ absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, 
   ASSIGN_OR_RETURN(parts.identity_server, listen(parts.options.identity_port, parts.identity));
   // Nobody knows the port before this function returns, unless it was chosen and is polled; then the first
   // answers may lack the issuer.
-  parts.identity.SetIssuer(parts.options.issuer.empty()
-                               ? "http://127.0.0.1:" + std::to_string(parts.identity_server->port())
-                               : parts.options.issuer);
+  parts.identity.SetIssuer("http://" + parts.options.public_host + ":" +
+                           std::to_string(parts.identity_server->port()));
   ASSIGN_OR_RETURN(parts.admin_server, listen(parts.options.admin_port, parts.admin));
   return out;
 }

@@ -21,8 +21,8 @@ struct SandboxOptions {
   uint16_t sts_port = 0;
   uint16_t identity_port = 0;
   uint16_t admin_port = 0;
-  // Of the identity provider; `http://127.0.0.1:<identity port>` when empty.
-  std::string issuer;
+  // What clients call this machine; stands in the issuer, `http://<public_host>:<identity port>`.
+  std::string public_host = "127.0.0.1";
   // Guards minting and the admin port; empty guards nothing.
   SecretString password;
 };

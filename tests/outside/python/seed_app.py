@@ -18,9 +18,9 @@ def sts_client():
     return Client(Config(credential=credential, endpoint=endpoint, protocol="http"))
 
 
-def assume_role(session, policy=None):
+def assume_role(session):
     request = models.AssumeRoleRequest(role_arn="acs:ram::1000000000000001:role/sluice-uploader", role_session_name=session,
-                                       duration_seconds=3600, policy=policy)
+                                       duration_seconds=3600)
     credentials = sts_client().assume_role(request).body.credentials
     return {"StatusCode": 200, "AccessKeyId": credentials.access_key_id, "AccessKeySecret": credentials.access_key_secret,
             "SecurityToken": credentials.security_token, "Expiration": credentials.expiration}

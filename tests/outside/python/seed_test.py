@@ -1,4 +1,4 @@
-"""The program this product replaces runs against the sandbox, and its token reaches what one with a session policy does not."""
+"""The program this product replaces runs against the sandbox, and its token reaches what the broker's does not."""
 import unittest
 
 import oss2
@@ -7,7 +7,7 @@ from seed_app import app
 
 
 class SeedTest(unittest.TestCase):
-    def test_the_seed_token_reaches_every_caller_and_a_scoped_one_does_not(self):
+    def test_the_seed_token_reaches_every_caller_and_the_brokers_does_not(self):
         seed = app.test_client().get("/get_sts_token").get_json()
         self.assertEqual(seed["StatusCode"], 200)
         anyone = bucket_of(seed, v4=True)

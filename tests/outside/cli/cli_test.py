@@ -1,0 +1,148 @@
+"""The program `sluice` as a person uses it, against the real broker and sandbox. Standard library only."""
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+
+SLUICE = os.environ["SLUICE_BIN"] + "/sluice"
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.at = pathlib.Path(self.folder.name)
+        with urllib.request.urlopen(os.environ["SLUICE_IDENTITY"] + "/token?subject=grace", timeout=10) as answer:
+            (self.at / "jwt").write_bytes(answer.read())
+        self.environment = {**os.environ, "SLUICE_JWT_FILE": str(self.at / "jwt"), "HOME": self.folder.name}
+        self.environment.pop("XDG_CONFIG_HOME", None)
+
+    def sluice(self, *arguments, **environment):
+        return subprocess.run([SLUICE, *map(str, arguments)], env={**self.environment, **environment}, cwd=self.at,
+                              capture_output=True, text=True, timeout=120, check=False)
+
+    def test_token_as_json_and_as_lines_for_a_shell(self):
+        token = json.loads(self.sluice("token", "--path", "a/", "--operations", "UPLOAD,LIST", "--ttl", "15m").stdout)
+        self.assertEqual(token["scope"]["prefix"], "uploads/grace/a/")
+        self.assertEqual(token["scope"]["operations"], ["OPERATION_UPLOAD", "OPERATION_LIST"])
+        lines = self.sluice("token", "--format", "env").stdout
+        shown = subprocess.run(["sh", "-c", lines + 'echo "$SLUICE_PREFIX $OSS_ACCESS_KEY_ID"'], capture_output=True, text=True,
+                               check=True).stdout
+        self.assertRegex(shown, r"^uploads/grace/ STS\.")
+
+    def test_files_go_up_and_come_back_whatever_their_size(self):
+        for size in (0, 1, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1, 20 * 1024 * 1024 + 12345):
+            with self.subTest(size=size):
+                (self.at / "from.bin").write_bytes(os.urandom(size))
+                up = self.sluice("--output", "json", "upload", "from.bin", "--to", f"dir/{size}.bin")
+                self.assertEqual(up.returncode, 0, up.stderr)
+                stored = json.loads(up.stdout)
+                self.assertEqual((stored["key"], stored["sizeBytes"]), (f"uploads/grace/dir/{size}.bin", size))
+                down = self.sluice("download", f"dir/{size}.bin", "-o", "to.bin", "--force")
+                self.assertEqual(down.returncode, 0, down.stderr)
+                self.assertEqual((self.at / "to.bin").read_bytes(), (self.at / "from.bin").read_bytes())
+
+    def test_refusals_and_usage_have_their_exit_codes(self):
+        (self.at / "f").write_text("x")
+        for arguments, code, says in (
+                (("token", "--operations", "DELETE"), 1, "SCOPE_NOT_GRANTED"),
+                (("token", "--path", "../bob/"), 1, "PATH_INVALID"),
+                (("token", "--ttl", "soon"), 2, "USAGE"),
+                (("token", "--operations", "WRITE"), 2, "USAGE"),
+                (("upload", "absent"), 2, "USAGE"),
+                (("upload", "f", "--via", "pigeon"), 2, "via"),
+                (("download", "absent"), 1, "OSS_NOT_FOUND"),
+                (("download", "f", "-o", "f"), 2, "force"),
+                ((), 2, "subcommand"),
+                (("fly",), 2, ""),
+                (("--jwt-file", "absent", "token"), 2, "JWT_UNREADABLE"),
+                (("--broker", "broker.example.com:1", "token"), 2, "https://")):
+            with self.subTest(arguments=arguments):
+                result = self.sluice(*arguments)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertIn(says, result.stderr + result.stdout)
+
+    def test_a_broker_that_is_not_there_is_try_later(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            result = self.sluice("token", SLUICE_BROKER=f"127.0.0.1:{free.getsockname()[1]}")
+        self.assertEqual(result.returncode, 75)
+        self.assertIn("BROKER_UNREACHABLE", result.stderr)
+
+    def test_explain_answers_in_words_and_exit_code(self):
+        allowed = self.sluice("explain", "UPLOAD", "cat.jpg")
+        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        self.assertIn("uploads/grace/cat.jpg", allowed.stdout)
+        refused = self.sluice("explain", "DELETE", "cat.jpg")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("SCOPE_NOT_GRANTED", refused.stdout)
+
+    def test_no_overwrite_is_kept_by_oss(self):
+        (self.at / "f").write_text("x")
+        self.assertEqual(self.sluice("upload", "f", "--to", "once", "--no-overwrite").returncode, 0)
+        again = self.sluice("upload", "f", "--to", "once", "--no-overwrite")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("OSS_CONFLICT", again.stderr)
+
+    def test_ctrl_c_ends_with_130(self):
+        # A listener that never answers, so that the call is under way when the signal comes.
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            running = subprocess.Popen([SLUICE, "token"], stderr=subprocess.PIPE,
+                                       env={**self.environment, "SLUICE_BROKER": f"127.0.0.1:{silent.getsockname()[1]}"})
+            connection, _ = silent.accept()
+            running.send_signal(signal.SIGINT)
+            self.assertEqual(running.wait(timeout=30), 130)
+            connection.close()
+            running.stderr.close()
+
+    def test_the_config_file_is_the_last_word_and_its_mistakes_have_a_place(self):
+        (self.at / ".config" / "sluice").mkdir(parents=True)
+        config = self.at / ".config" / "sluice" / "config.yaml"
+        config.write_text(f"broker: {os.environ['SLUICE_BROKER']}\n")
+        self.assertEqual(self.sluice("token", SLUICE_BROKER="").returncode, 0)
+        config.write_text("brokr: x\n")
+        wrong = self.sluice("token", SLUICE_BROKER="")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("config.yaml:1:", wrong.stderr)
+
+    def test_programs_show_no_secret_in_help_logs_or_audit(self):
+        token = json.loads(self.sluice("token").stdout)
+        secrets = [token["credentials"]["accessKeySecret"], token["credentials"]["securityToken"],
+                   (self.at / "jwt").read_text().strip(), "sandbox-broker-secret"]
+        seen = ""
+        for program in ("sluice", "sluice-broker", "sluice-sandbox"):
+            seen += subprocess.run([os.environ["SLUICE_BIN"] + "/" + program, "--help"], capture_output=True, text=True,
+                                   env={**self.environment, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-broker-secret"}, check=True).stdout
+        for name in ("broker.log", "sandbox.log", "audit.jsonl"):
+            seen += (pathlib.Path(os.environ["SLUICE_RUN"]) / name).read_text()
+        self.assertIn('"subject":"grace"', seen)
+        for secret in secrets:
+            self.assertNotIn(secret, seen)
+        self.assertFalse(re.search(r"eyJ[A-Za-z0-9_-]{20,}", seen))
+
+    def test_the_broker_says_what_is_wrong_with_its_config_and_key(self):
+        broker = os.environ["SLUICE_BIN"] + "/sluice-broker"
+        good = pathlib.Path(__file__).resolve().parents[3] / "deploy" / "config" / "token_broker.yaml"
+        clean = {k: v for k, v in self.environment.items() if not k.startswith("ALIBABA")}
+        run = lambda *a: subprocess.run([broker, *map(str, a)], env=clean, capture_output=True, text=True, timeout=30, check=False)
+        checked = run("--config", good, "--check")
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertIn("worst-case policy", checked.stdout)
+        (self.at / "bad.yaml").write_text(good.read_text().replace("region: cn-hangzhou\naudit", "regoin: cn-hangzhou\naudit"))
+        wrong = run("--config", self.at / "bad.yaml", "--check")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertRegex(wrong.stderr, r"bad\.yaml:\d+:\d+: sts\.regoin: unknown field")
+        self.assertEqual(run().returncode, 2)
+        keyless = run("--config", good)
+        self.assertEqual(keyless.returncode, 2)
+        self.assertIn("ALIBABA_CLOUD_ACCESS_KEY_ID", keyless.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
