@@ -166,7 +166,7 @@ absl::Status RunDownload(client::TokenClient& broker, const DownloadArguments& a
   request.set_grant(arguments.grant);
   request.set_path(arguments.path);
   request.add_operations(token::v1::OPERATION_DOWNLOAD);
-  ASSIGN_OR_RETURN(const Reach reach, ReachObject(broker, request, cancel));
+  ASSIGN_OR_RETURN(const Reach reach, ReachObject(broker, request, arguments.allow_http, cancel));
   ASSIGN_OR_RETURN(const auto info,
                    client::DownloadFile(*reach.store, reach.token.scope().key(), file, {}, cancel));
   PrintObject("read", reach, info, arguments.json);

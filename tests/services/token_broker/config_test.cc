@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/token_broker/config.h"
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice::broker {
+namespace {
+
+using sluice::testing::FailsWith;
+using sluice::testing::IsOk;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kGood[] = R"(development: false
+listen: {grpc: 127.0.0.1:0}
+identity:
+  providers:
+  - {name: app, jwt: {issuer: "https://id.example.com", audience: [sluice], jwks_url: "https://id.example.com/jwks"}}
+  - {name: nobody, anonymous: {}}
+sts: {region: cn-hangzhou}
+grants:
+- name: photos
+  who: [{provider: app, claims: {tenant: acme}}]
+  role_arn: acs:ram::1234567890123456:role/sluice-uploader
+  bucket: my-bucket
+  region: cn-hangzhou
+  prefix: uploads/{subject}/
+  operations: [UPLOAD, LIST]
+  ttl: {default: 15m, max: 1h}
+)";
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<Settings> Read(const std::string& yaml) {
+    config::v1::TokenBrokerConfig config;
+    auto source = LoadConfig(dir_.Write("b.yaml", yaml), config);
+    if (!source.ok()) return source.status();
+    return ReadSettings(config, *source);
+  }
+  // The good config with `from` replaced by `to`, which must be there.
+  static std::string With(const std::string& from, const std::string& to) {
+    std::string out = kGood;
+    const size_t at = out.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return out.replace(at, from.size(), to);
+  }
+  std::string ErrorOf(const std::string& from, const std::string& to) {
+    const absl::Status status = Read(With(from, to)).status();
+    EXPECT_EQ(Reason(status), "CONFIG_INVALID") << to;
+    return std::string(status.message().data(), status.message().size());
+  }
+  sluice::testing::TempDir dir_;
+};
+
+TEST_F(ConfigTest, ReadsAGoodOneAndItsDefaults) {
+  const auto settings = Read(kGood);
+
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_EQ(settings->http.port, 8080);
+  EXPECT_EQ(settings->admin.host, "127.0.0.1");
+  EXPECT_EQ(settings->sts_endpoint, "https://sts.cn-hangzhou.aliyuncs.com");
+  EXPECT_EQ(settings->jwt[0].rules.skew, std::chrono::seconds(30));
+  EXPECT_EQ(settings->anonymous, "nobody");
+  EXPECT_EQ(settings->grants[0].endpoint, "https://oss-cn-hangzhou.aliyuncs.com");
+  EXPECT_EQ(settings->grants[0].default_ttl, std::chrono::minutes(15));
+  EXPECT_THAT(Warnings(*settings), IsEmpty());
+  EXPECT_THAT(DescribeGrants(*settings),
+              HasSubstr("grant photos: UPLOAD,LIST on my-bucket/uploads/{subject}/"));
+}
+
+TEST_F(ConfigTest, RefusesToStartOpen) {
+  std::string text = kGood;
+  const size_t from = text.find("identity:");
+  text.erase(from, text.find("sts:") - from);
+  EXPECT_THAT(Read(text), FailsWith(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID"));
+  EXPECT_THAT(Read(text).status().ToString(), HasSubstr("at least one provider"));
+  EXPECT_THAT(ErrorOf("provider: app, claims: {tenant: acme}", "provider: nobody"),
+              HasSubstr("anonymous callers have no claims"));
+  EXPECT_THAT(ErrorOf("who: [{provider: app, claims: {tenant: acme}}]", "who: []"),
+              HasSubstr("nobody could ask"));
+}
+
+TEST_F(ConfigTest, TheSandboxIsNeverProductionByMistake) {
+  EXPECT_THAT(ErrorOf("1234567890123456", "1000000000000001"), HasSubstr("the sandbox's account"));
+  EXPECT_THAT(ErrorOf("issuer: \"https:", "issuer: \"http:"), HasSubstr("must begin with https://"));
+  EXPECT_THAT(ErrorOf("jwks_url: \"https:", "jwks_url: \"http:"), HasSubstr("must begin with https://"));
+  EXPECT_THAT(ErrorOf("{region: cn-hangzhou}", "{region: cn-hangzhou, endpoints: ['http://127.0.0.1:9001']}"),
+              HasSubstr("sts.endpoints[0]: must begin with https://"));
+  EXPECT_THAT(ErrorOf("  prefix:", "  endpoint: http://127.0.0.1:9000\n  prefix:"),
+              HasSubstr("must begin with https://"));
+  EXPECT_THAT(CheckOwnKey("SANDBOXBROKERKEYID00", false),
+              FailsWith(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID"));
+  EXPECT_THAT(CheckOwnKey("SANDBOXBROKERKEYID00", true), IsOk());
+
+  std::string development = With("1234567890123456", "1000000000000001");
+  development.replace(development.find("false"), 5, "true");
+  EXPECT_THAT(Read(development), IsOk());
+}
+
+TEST_F(ConfigTest, EveryBadValueHasItsFieldAndMend) {
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {"127.0.0.1:0", "127.0.0.1", "listen.grpc: must be host:port"},
+      {"127.0.0.1:0", "127.0.0.1:70000", "listen.grpc: must be host:port"},
+      {"grpc: 127.0.0.1:0", "grpc: {address: '127.0.0.1:0', tls: {cert_file: a}}",
+       "needs cert_file and key_file"},
+      {"name: nobody", "name: app", "is taken by another provider"},
+      {"name: nobody", "name: No_body", "must be 1 to 32"},
+      {"audience: [sluice]", "audience: []", "at least one audience"},
+      {", jwks_url: \"https://id.example.com/jwks\"", "", "exactly one of jwks_url and jwks_file"},
+      {"audience: [sluice]", "audience: [sluice], clock_skew: 61s", "clock_skew: is at most 60s"},
+      {"issuer: \"https://id.example.com\"", "issuer: \"https://id .com\"", "characters that no URL has"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: X}", "sts.region: must be a region id"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou, timeout: 31s}",
+       "sts.timeout: must be 1s to 30s"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou}\ncredentials: {chain: [ecs]}",
+       "known in this version: env"},
+      {"name: photos", "name: ''", "grants[0].name: must be 1 to 32"},
+      {"provider: app,", "provider: other,", "is none of identity.providers"},
+      {"acs:ram::1234567890123456:role/sluice-uploader", "role", "role_arn: must be acs:ram::"},
+      {"acs:ram::1234567890123456:role/sluice-uploader", "acs:ram::x:role/a", "role_arn: must be acs:ram::"},
+      {"bucket: my-bucket", "bucket: My_Bucket", "must be a bucket name"},
+      {"bucket: my-bucket", "bucket: '*-x'", "must be a bucket name"},
+      {"prefix: uploads/{subject}/", "prefix: '{subject}/'",
+       "grants[0].prefix: the first segment is literal"},
+      {"operations: [UPLOAD, LIST]", "operations: []", "at least one operation"},
+      {"max: 1h", "max: 13h", "ttl.max: must be 15m to 12h"},
+      {"default: 15m", "default: 14m", "ttl.default: must be 15m to ttl.max"},
+      {"default: 15m", "default: 2h", "ttl.default: must be 15m to ttl.max"},
+  };
+  for (const auto& [from, to, says] : cases) EXPECT_THAT(ErrorOf(from, to), HasSubstr(says)) << to;
+}
+
+TEST_F(ConfigTest, OpenAndSharedPrefixesAreWarnedOf) {
+  std::string text = With("provider: app, claims: {tenant: acme}", "provider: nobody");
+  text.replace(text.find("uploads/{subject}/"), 18, "uploads/public/");
+  EXPECT_THAT(Warnings(*Read(text))[0], HasSubstr("open to anybody"));
+  EXPECT_THAT(Warnings(*Read(With("uploads/{subject}/", "uploads/all/")))[0],
+              HasSubstr("share the prefix uploads/all/"));
+}
+
+TEST_F(ConfigTest, TheSamplesOfTheRepositoryAreGood) {
+  config::v1::TokenBrokerConfig config;
+  const std::string folder = std::string(SLUICE_SOURCE_DIR) + "/deploy/config/";
+  auto production = LoadConfig(folder + "token_broker.yaml", config);
+  ASSERT_THAT(production, IsOk());
+  EXPECT_THAT(ReadSettings(config, *production), IsOk());
+
+  config.Clear();
+  auto sandbox = LoadConfig(folder + "token_broker.sandbox.yaml", config, [](const std::string& name) {
+    return std::optional<std::string>(name.find("LISTEN") != std::string::npos ? "127.0.0.1:0"
+                                                                               : "http://127.0.0.1:1");
+  });
+  ASSERT_THAT(sandbox, IsOk());
+  EXPECT_THAT(ReadSettings(config, *sandbox), IsOk());
+}
+
+}  // namespace
+}  // namespace sluice::broker

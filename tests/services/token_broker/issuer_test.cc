@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/token_broker/issuer.h"
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_sts.h"
+#include "tests/support/status_matchers.h"
+
+namespace sluice::broker {
+namespace {
+
+using sluice::testing::FailsWith;
+using sluice::testing::IsOk;
+
+class FakeAudit final : public Audit {
+ public:
+  std::vector<AuditRecord> records;
+  absl::Status answer;
+  absl::Status Accept(const AuditRecord& record) override {
+    records.push_back(record);
+    return answer;
+  }
+};
+
+Grant Photos() {
+  Grant grant{.prefix = PrefixTemplate::Parse("uploads/{subject}/").value()};
+  grant.name = "photos";
+  grant.who = {{"app", {}}};
+  grant.role_arn = "acs:ram::1:role/r";
+  grant.bucket = "my-bucket";
+  grant.region = "cn-hangzhou";
+  grant.operations = {token::v1::OPERATION_UPLOAD};
+  return grant;
+}
+
+class IssuerTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<IssuedToken> Issue(const token::v1::IssueTokenRequest& request = {}) {
+    absl::StatusOr<IssuedToken> out = absl::UnknownError("never answered");
+    issuer_.Issue({"app", "alice", {}}, request, {},
+                  [&](absl::StatusOr<IssuedToken> issued) { out = std::move(issued); });
+    return out;
+  }
+  void Mint(std::chrono::seconds life) {
+    sts_.answer = aliyun::Credentials{"STS.K", SecretString("s"), SecretString("t"), clock_.Now() + life};
+  }
+
+  sluice::testing::FakeClock clock_;
+  sluice::testing::FakeSts sts_;
+  FakeAudit audit_;
+  const Grants grants_{{Photos()}};
+  Issuer issuer_{grants_, sts_, audit_, clock_, std::chrono::seconds(5)};
+};
+
+TEST_F(IssuerTest, MintsWhatWasPlannedAndRecordsIt) {
+  Mint(std::chrono::hours(1));
+
+  const auto issued = Issue();
+
+  ASSERT_THAT(issued, IsOk());
+  ASSERT_EQ(sts_.asked.size(), 1u);
+  EXPECT_EQ(sts_.asked[0].role_arn, "acs:ram::1:role/r");
+  EXPECT_EQ(sts_.asked[0].session_name, "alice@" + issued->grant_id);
+  EXPECT_EQ(sts_.asked[0].policy_json, issued->plan.policy_json);
+  EXPECT_EQ(sts_.asked[0].life, std::chrono::hours(1));
+  ASSERT_EQ(audit_.records.size(), 1u);
+  EXPECT_TRUE(audit_.records[0].allowed);
+  EXPECT_EQ(audit_.records[0].grant_id, issued->grant_id);
+  EXPECT_EQ(audit_.records[0].access_key_id, "STS.K");
+}
+
+TEST_F(IssuerTest, RefreshIsAThirdAheadAndAtLeastFiveMinutes) {
+  Mint(std::chrono::hours(1));
+  EXPECT_EQ(Issue()->refresh_after, clock_.Now() + std::chrono::minutes(40));
+  Mint(std::chrono::minutes(15));
+  EXPECT_EQ(Issue()->refresh_after, clock_.Now() + std::chrono::minutes(10));
+  Mint(std::chrono::minutes(3));
+  EXPECT_EQ(Issue()->refresh_after, clock_.Now());
+}
+
+TEST_F(IssuerTest, ARefusedRequestNeverReachesSts) {
+  token::v1::IssueTokenRequest wide;
+  wide.add_operations(token::v1::OPERATION_DELETE);
+
+  EXPECT_THAT(Issue(wide), FailsWith(absl::StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED"));
+
+  EXPECT_TRUE(sts_.asked.empty());
+  ASSERT_EQ(audit_.records.size(), 1u);
+  EXPECT_FALSE(audit_.records[0].allowed);
+  EXPECT_EQ(audit_.records[0].reason, "SCOPE_NOT_GRANTED");
+}
+
+TEST_F(IssuerTest, WhatCannotBeRecordedIsNotGivenOut) {
+  Mint(std::chrono::hours(1));
+  audit_.answer = Fail(absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE", "full");
+
+  EXPECT_THAT(Issue(), FailsWith(absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE"));
+}
+
+TEST_F(IssuerTest, TroubleOfStsIsPassedOnAndRecorded) {
+  sts_.answer = Fail(absl::StatusCode::kResourceExhausted, "STS_THROTTLED", "wait");
+
+  EXPECT_THAT(Issue(), FailsWith(absl::StatusCode::kResourceExhausted, "STS_THROTTLED"));
+  EXPECT_EQ(audit_.records[0].reason, "STS_THROTTLED");
+}
+
+}  // namespace
+}  // namespace sluice::broker

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "services/token_broker/reasons.h"
+
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "common/rpc/status_mapping.h"
+#include "gtest/gtest.h"
+
+namespace sluice::broker {
+namespace {
+
+std::string Read(const std::string& path) {
+  std::ifstream in(std::string(SLUICE_SOURCE_DIR) + "/" + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(ReasonsTest, EachIsInTheProtosCommentsAndTheReadmesTable) {
+  const std::string proto = Read("proto/sluice/token/v1/token_broker.proto");
+  const std::string readme = Read("services/token_broker/README.md");
+  for (const ReasonEntry& entry : kReasons) {
+    const std::string reason(entry.reason);
+    EXPECT_NE(proto.find("`" + reason + "`"), std::string::npos) << reason;
+    const std::string row = "| `" + reason + "` | `" + std::string(rpc::CodeName(entry.code)) + "` | " +
+                            (entry.retryable ? "yes" : "no") + " | " + std::string(entry.mend) + " |";
+    EXPECT_NE(readme.find(row), std::string::npos) << row;
+  }
+}
+
+TEST(ReasonsTest, TheProtoNamesNoOther) {
+  std::set<std::string> known;
+  for (const ReasonEntry& entry : kReasons) known.emplace(entry.reason);
+  const std::string proto = Read("proto/sluice/token/v1/token_broker.proto");
+  // Two words or more in capitals: a reason, or a status code.
+  const std::set<std::string> codes = {"INVALID_ARGUMENT", "PERMISSION_DENIED", "FAILED_PRECONDITION",
+                                       "RESOURCE_EXHAUSTED", "NOT_FOUND"};
+  const std::regex word("`([A-Z]+(_[A-Z]+)+)`");
+  for (std::sregex_iterator at(proto.begin(), proto.end(), word), end; at != end; ++at) {
+    const std::string reason = (*at)[1];
+    EXPECT_TRUE(known.contains(reason) || codes.contains(reason)) << reason;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::broker
