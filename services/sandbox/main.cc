@@ -84,8 +84,9 @@ int main(int argc, char** argv) {
         << "\n";
   }
   SystemClock clock;
+  telemetry::StderrLog log(clock);
   const std::string host = options.host;
-  auto started = sandbox::Sandbox::Start(std::move(options), std::move(world), clock);
+  auto started = sandbox::Sandbox::Start(std::move(options), std::move(world), clock, log);
   if (!started.ok()) return Complain(started.status(), 1);
   sandbox::Sandbox& running = **started;
   const std::string ports = "{\"oss\":" + std::to_string(running.oss_port()) +

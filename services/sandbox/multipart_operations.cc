@@ -59,8 +59,13 @@ Outcome InitiateUpload(const OssContext& context, ContentPtr) {
     return FileAlreadyExists();
   auto headers = StoredHeaders(context.call);
   if (auto* fault = std::get_if<Fault>(&headers)) return *fault;
-  const std::string id = context.shelf.BeginUpload(
-      {context.call.bucket, context.call.key, std::get<http::Headers>(std::move(headers)), {}});
+  auto tags = StoredTags(context.call);
+  if (auto* fault = std::get_if<Fault>(&tags)) return *fault;
+  const std::string id = context.shelf.BeginUpload({context.call.bucket,
+                                                    context.call.key,
+                                                    std::get<http::Headers>(std::move(headers)),
+                                                    std::get<Tags>(std::move(tags)),
+                                                    {}});
   XmlWriter xml("InitiateMultipartUploadResult");
   return Xml(
       xml.Text("Bucket", context.call.bucket).Text("Key", context.call.key).Text("UploadId", id).Finish());
@@ -192,10 +197,16 @@ Outcome CompleteUpload(const OssContext& context, ContentPtr body) {
     etags += part->second.etag;
   }
   const std::string etag = crypto::HexUpper(crypto::Md5(etags)) + "-" + std::to_string(wanted.size());
-  Object object{whole, etag, "Multipart", context.now, upload->headers};
-  if (!context.shelf.Put(context.call.bucket, context.call.key, std::move(object), std::get<bool>(forbid)))
-    return FileAlreadyExists();
-  context.shelf.EndUpload(UploadIdOf(context), context.call.bucket, context.call.key);
+  Object object{whole, etag, "Multipart", context.now, upload->headers, upload->tags};
+  switch (context.shelf.CompleteUpload(UploadIdOf(context), context.call.bucket, context.call.key,
+                                       std::move(object), std::get<bool>(forbid))) {
+    case ObjectShelf::Completion::kNoSuchUpload:
+      return NoSuchUpload(context.call, "0017-00000244");
+    case ObjectShelf::Completion::kObjectExists:
+      return FileAlreadyExists();
+    case ObjectShelf::Completion::kDone:
+      break;
+  }
   XmlWriter xml("CompleteMultipartUploadResult");
   xml.Text("Location", "http://" + std::string(http::FindHeader(context.call.head.headers, "Host")) + "/" +
                            context.call.key);

@@ -78,6 +78,8 @@ http::Answer Describe(const Object& object) {
   answer.headers.emplace_back("x-oss-object-type", object.type);
   answer.headers.emplace_back("x-oss-storage-class", "Standard");
   answer.headers.emplace_back("x-oss-hash-crc64ecma", std::to_string(object.content->crc64));
+  if (!object.tags.empty())
+    answer.headers.emplace_back("x-oss-tagging-count", std::to_string(object.tags.size()));
   answer.headers.emplace_back("Accept-Ranges", "bytes");
   if (object.type == "Normal")
     answer.headers.emplace_back("Content-MD5", crypto::Base64Encode(object.content->md5));
@@ -122,6 +124,11 @@ OrFault<http::Headers> StoredHeaders(const OssCall& call) {
   return out;
 }
 
+OrFault<Tags> StoredTags(const OssCall& call) {
+  if (!http::HasHeader(call.head.headers, "x-oss-tagging")) return Tags();
+  return ParseTagHeader(FindHeader(call.head.headers, "x-oss-tagging"));
+}
+
 std::optional<Fault> CheckContentMd5(const OssCall& call, const Content& body) {
   const std::string_view claimed = FindHeader(call.head.headers, "Content-MD5");
   if (claimed.empty() || claimed == crypto::Base64Encode(body.md5)) return std::nullopt;
@@ -160,8 +167,14 @@ Outcome PutObject(const OssContext& context, ContentPtr body) {
   if (auto fault = CheckContentMd5(context.call, *body)) return *fault;
   auto headers = StoredHeaders(context.call);
   if (auto* fault = std::get_if<Fault>(&headers)) return *fault;
-  Object object{body, crypto::HexUpper(body->md5), "Normal", context.now,
-                std::get<http::Headers>(std::move(headers))};
+  auto tags = StoredTags(context.call);
+  if (auto* fault = std::get_if<Fault>(&tags)) return *fault;
+  Object object{body,
+                crypto::HexUpper(body->md5),
+                "Normal",
+                context.now,
+                std::get<http::Headers>(std::move(headers)),
+                std::get<Tags>(std::move(tags))};
   if (!context.shelf.Put(context.call.bucket, context.call.key, object, std::get<bool>(forbid)))
     return FileAlreadyExists();
   http::Answer answer;

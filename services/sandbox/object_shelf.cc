@@ -75,6 +75,14 @@ void ObjectShelf::Delete(const std::string& bucket, const std::string& key) {
   objects_.erase({bucket, key});
 }
 
+bool ObjectShelf::SetTags(const std::string& bucket, const std::string& key, Tags tags) {
+  std::lock_guard lock(mutex_);
+  auto found = objects_.find({bucket, key});
+  if (found == objects_.end()) return false;
+  found->second.tags = std::move(tags);
+  return true;
+}
+
 std::vector<std::pair<std::string, Object>> ObjectShelf::List(const std::string& bucket,
                                                               const std::string& prefix,
                                                               const std::string& after) const {
@@ -112,6 +120,19 @@ std::optional<Upload> ObjectShelf::FindUpload(const std::string& id, const std::
   if (found == uploads_.end() || found->second.bucket != bucket || found->second.key != key)
     return std::nullopt;
   return found->second;
+}
+
+ObjectShelf::Completion ObjectShelf::CompleteUpload(const std::string& id, const std::string& bucket,
+                                                    const std::string& key, Object object,
+                                                    bool forbid_overwrite) {
+  std::lock_guard lock(mutex_);
+  auto found = uploads_.find(id);
+  if (found == uploads_.end() || found->second.bucket != bucket || found->second.key != key)
+    return Completion::kNoSuchUpload;
+  if (forbid_overwrite && objects_.contains({bucket, key})) return Completion::kObjectExists;
+  objects_[{bucket, key}] = std::move(object);
+  uploads_.erase(found);
+  return Completion::kDone;
 }
 
 bool ObjectShelf::EndUpload(const std::string& id, const std::string& bucket, const std::string& key) {

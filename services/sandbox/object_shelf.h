@@ -14,6 +14,7 @@
 #include "common/crypto/digest.h"
 #include "common/http/message.h"
 #include "services/sandbox/fault.h"
+#include "services/sandbox/tags.h"
 
 namespace sluice::sandbox {
 
@@ -50,6 +51,7 @@ struct Object {
   Time modified;
   // Content-Type, Cache-Control and so on, and x-oss-meta-*.
   http::Headers headers;
+  Tags tags;
 };
 
 struct Part {
@@ -62,6 +64,7 @@ struct Upload {
   std::string bucket;
   std::string key;
   http::Headers headers;
+  Tags tags;
   std::map<int, Part> parts;
 };
 
@@ -72,6 +75,8 @@ class ObjectShelf {
   bool Put(const std::string& bucket, const std::string& key, Object object, bool forbid_overwrite);
   std::optional<Object> Get(const std::string& bucket, const std::string& key) const;
   void Delete(const std::string& bucket, const std::string& key);
+  // False when there is no such object.
+  bool SetTags(const std::string& bucket, const std::string& key, Tags tags);
   // Keys after `after` that start with `prefix`, by bytes.
   std::vector<std::pair<std::string, Object>> List(const std::string& bucket, const std::string& prefix,
                                                    const std::string& after) const;
@@ -81,6 +86,10 @@ class ObjectShelf {
                Part part);
   std::optional<Upload> FindUpload(const std::string& id, const std::string& bucket,
                                    const std::string& key) const;
+  // Ends the upload and puts its object in one step, so that of two at the same moment one succeeds.
+  enum class Completion { kDone, kNoSuchUpload, kObjectExists };
+  Completion CompleteUpload(const std::string& id, const std::string& bucket, const std::string& key,
+                            Object object, bool forbid_overwrite);
   bool EndUpload(const std::string& id, const std::string& bucket, const std::string& key);
 
  private:

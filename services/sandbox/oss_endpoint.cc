@@ -10,6 +10,7 @@
 #include "common/crypto/random.h"
 #include "services/sandbox/oss_operation.h"
 #include "services/sandbox/oss_xml.h"
+#include "services/sandbox/refusal_log.h"
 
 namespace sluice::sandbox {
 namespace {
@@ -66,6 +67,12 @@ OrFault<Route> ChooseRoute(const OssCall& call) {
                  {"list-type", "prefix", "delimiter", "max-keys", "start-after", "continuation-token",
                   "marker", "encoding-type", "fetch-owner"}};
   }
+  if (call.target.Has("tagging") && method == "PUT")
+    return Route{"oss:PutObjectTagging", PutTagging, {"tagging"}};
+  if (call.target.Has("tagging") && method == "GET")
+    return Route{"oss:GetObjectTagging", GetTagging, {"tagging"}};
+  if (call.target.Has("tagging") && method == "DELETE")
+    return Route{"oss:DeleteObjectTagging", DeleteTagging, {"tagging"}};
   if (method == "PUT" && upload) return Route{"oss:PutObject", UploadPart, {"partNumber", "uploadId"}};
   if (method == "PUT") return Route{"oss:PutObject", PutObject, {}};
   if (method == "POST" && upload) return Route{"oss:PutObject", CompleteUpload, {"uploadId"}};
@@ -105,6 +112,8 @@ bool IsSignatureQuery(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
+bool TakesTags(const Route& route) { return route.act == PutObject || route.act == InitiateUpload; }
+
 // What the sandbox would have to do and does not. Listed by what is understood wherever OSS's own list may
 // grow.
 std::optional<Fault> CheckUnderstood(const OssCall& call, const Route& route) {
@@ -124,7 +133,8 @@ std::optional<Fault> CheckUnderstood(const OssCall& call, const Route& route) {
     const bool meta = name.size() > 11 && http::SameName(std::string_view(name).substr(0, 11), "x-oss-meta-");
     const bool known = std::any_of(kHeaders.begin(), kHeaders.end(),
                                    [&, header = name](auto one) { return http::SameName(one, header); });
-    if (theirs && !meta && !known) return NotImplemented("the header " + name);
+    const bool tags = http::SameName(name, "x-oss-tagging") && TakesTags(route);
+    if (theirs && !meta && !known && !tags) return NotImplemented("the header " + name);
   }
   if (const auto kind = http::FindHeader(call.head.headers, "x-oss-storage-class");
       !kind.empty() && kind != "Standard") {
@@ -209,8 +219,8 @@ std::string HeaderSafe(std::string text) {
 
 class OssExchange final : public http::Exchange {
  public:
-  OssExchange(OrFault<Route> route, OssContext context)
-      : route_(std::move(route)), context_(std::move(context)) {}
+  OssExchange(OrFault<Route> route, OssContext context, telemetry::Log& log)
+      : route_(std::move(route)), context_(std::move(context)), log_(log) {}
 
   absl::Status OnBody(std::string_view piece) override {
     if (std::holds_alternative<Fault>(route_)) return absl::CancelledError("refused");
@@ -225,6 +235,7 @@ class OssExchange final : public http::Exchange {
     const std::string request_id = crypto::HexUpper(crypto::RandomBytes(12));
     http::Answer answer;
     if (auto* refused = std::get_if<Fault>(&outcome)) {
+      LogRefusal(log_, "oss", *refused, context_.call.head, request_id);
       answer = Render(*refused, request_id);
     } else {
       answer = std::get<http::Answer>(std::move(outcome));
@@ -254,6 +265,7 @@ class OssExchange final : public http::Exchange {
 
   OrFault<Route> route_;
   OssContext context_;
+  telemetry::Log& log_;
   ContentWriter body_;
 };
 
@@ -288,6 +300,10 @@ std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
     if (auto fault = CheckUnderstood(call, std::get<Route>(route))) return *fault;
     if (auto fault = CheckPolicies(call, std::get<0>(signer).get(), std::get<Route>(route).action))
       return *fault;
+    // Tags given with an upload need the right to tag as well.
+    if (http::HasHeader(call.head.headers, "x-oss-tagging")) {
+      if (auto fault = CheckPolicies(call, std::get<0>(signer).get(), "oss:PutObjectTagging")) return *fault;
+    }
     if (call.head.method == "PUT" && !call.head.content_length &&
         http::FindHeader(call.head.headers, "Transfer-Encoding").empty()) {
       return Fault{411, "MissingContentLength",      "You must provide the Content-Length HTTP header.",
@@ -296,7 +312,7 @@ std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
     return route;
   };
   auto route = judge();
-  return std::make_unique<OssExchange>(std::move(route), std::move(context));
+  return std::make_unique<OssExchange>(std::move(route), std::move(context), log_);
 }
 
 uint64_t OssEndpoint::BodyLimit(const http::RequestHead& head) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/http/server.h"
+#include "common/telemetry/log.h"
 #include "services/sandbox/object_shelf.h"
 #include "services/sandbox/sandbox_clock.h"
 #include "services/sandbox/world.h"
@@ -12,8 +13,9 @@ namespace sluice::sandbox {
 // acts. Virtual-host and path style. Thread-safe.
 class OssEndpoint final : public http::Handler {
  public:
-  OssEndpoint(const World& world, const SandboxClock& clock, ObjectShelf& shelf)
-      : world_(world), clock_(clock), shelf_(shelf) {}
+  // Every refusal leaves a line in `log`. All must outlive it.
+  OssEndpoint(const World& world, const SandboxClock& clock, ObjectShelf& shelf, telemetry::Log& log)
+      : world_(world), clock_(clock), shelf_(shelf), log_(log) {}
   std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
   uint64_t BodyLimit(const http::RequestHead& head) const override;
 
@@ -21,6 +23,7 @@ class OssEndpoint final : public http::Handler {
   const World& world_;
   const SandboxClock& clock_;
   ObjectShelf& shelf_;
+  telemetry::Log& log_;
 };
 
 }  // namespace sluice::sandbox

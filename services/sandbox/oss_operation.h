@@ -29,11 +29,18 @@ Outcome ListParts(const OssContext& context, ContentPtr body);
 Outcome CompleteUpload(const OssContext& context, ContentPtr body);
 Outcome AbortUpload(const OssContext& context, ContentPtr body);
 
+// tagging_operations.cc
+Outcome PutTagging(const OssContext& context, ContentPtr body);
+Outcome GetTagging(const OssContext& context, ContentPtr body);
+Outcome DeleteTagging(const OssContext& context, ContentPtr body);
+
 // list_operations.cc
 Outcome ListObjects(const OssContext& context, ContentPtr body);
 
 // What PutObject and InitiateUpload keep of a request's headers; refuses metadata over 8 KiB.
 OrFault<http::Headers> StoredHeaders(const OssCall& call);
+// The tags of x-oss-tagging; none without it.
+OrFault<Tags> StoredTags(const OssCall& call);
 // Whether x-oss-forbid-overwrite is true; a fault when it is neither true nor false.
 OrFault<bool> ForbidsOverwrite(const OssCall& call);
 Fault FileAlreadyExists();

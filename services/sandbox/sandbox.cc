@@ -11,13 +11,13 @@ namespace sluice::sandbox {
 
 // In the order of construction; each uses those above it.
 struct Sandbox::Parts {
-  Parts(SandboxOptions given, std::unique_ptr<World> in, const Clock& real)
+  Parts(SandboxOptions given, std::unique_ptr<World> in, const Clock& real, telemetry::Log& log)
       : options(std::move(given)),
         clock(real),
         world(in != nullptr ? std::move(in) : World::Default()),
         password(options.password.empty() ? Password() : Password(options.password)),
-        oss(*world, clock, shelf),
-        sts(*world, clock),
+        oss(*world, clock, shelf, log),
+        sts(*world, clock, log),
         identity(real, password),
         admin(clock, password) {}
 
@@ -40,9 +40,9 @@ Sandbox::Sandbox(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Sandbox::~Sandbox() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, std::unique_ptr<World> world,
-                                                        const Clock& real) {
+                                                        const Clock& real, telemetry::Log& log) {
   std::unique_ptr<Sandbox> out(
-      new Sandbox(std::make_unique<Parts>(std::move(options), std::move(world), real)));
+      new Sandbox(std::make_unique<Parts>(std::move(options), std::move(world), real, log)));
   Parts& parts = *out->parts_;
   auto listen = [&](uint16_t port, http::Handler& handler) {
     http::ServerOptions server;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/base/secret_string.h"
+#include "common/telemetry/log.h"
 #include "services/sandbox/sandbox_clock.h"
 #include "services/sandbox/world.h"
 
@@ -31,9 +32,10 @@ struct SandboxOptions {
 // run it beside the broker. Thread-safe.
 class Sandbox {
  public:
-  // `world` null stands for the default world. `real` must outlive it. `UNAVAILABLE` `LISTEN_FAILED`.
+  // `world` null stands for the default world. `real` and `log` must outlive it. `UNAVAILABLE`
+  // `LISTEN_FAILED`.
   static absl::StatusOr<std::unique_ptr<Sandbox>> Start(SandboxOptions options, std::unique_ptr<World> world,
-                                                        const Clock& real);
+                                                        const Clock& real, telemetry::Log& log);
   ~Sandbox();
 
   uint16_t oss_port() const;

@@ -9,6 +9,7 @@
 #include "common/crypto/encoding.h"
 #include "common/crypto/random.h"
 #include "services/sandbox/collected.h"
+#include "services/sandbox/refusal_log.h"
 
 namespace sluice::sandbox {
 namespace {
@@ -82,6 +83,7 @@ http::Answer StsEndpoint::Serve(http::RequestHead head, std::string body) {
     result = Act(call, request_id);
   }
   if (auto* fault = std::get_if<Fault>(&result)) {
+    LogRefusal(log_, "sts", *fault, call.target.path.empty() ? head : call.head, request_id);
     answer.status = fault->status;
     answer.headers.emplace_back("x-sluice-hint", fault->hint);
     answer.body = json::serialize(json::object{{"RequestId", request_id},

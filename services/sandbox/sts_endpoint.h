@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/http/server.h"
+#include "common/telemetry/log.h"
 #include "services/sandbox/sandbox_clock.h"
 #include "services/sandbox/sts_signature.h"
 #include "services/sandbox/world.h"
@@ -15,7 +16,9 @@ namespace sluice::sandbox {
 // STS: AssumeRole and GetCallerIdentity, answered as JSON. Thread-safe.
 class StsEndpoint final : public http::Handler {
  public:
-  StsEndpoint(World& world, const SandboxClock& clock) : world_(world), clock_(clock) {}
+  // Every refusal leaves a line in `log`. All must outlive it.
+  StsEndpoint(World& world, const SandboxClock& clock, telemetry::Log& log)
+      : world_(world), clock_(clock), log_(log) {}
   std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
   uint64_t BodyLimit(const http::RequestHead&) const override { return 1024 * 1024; }
 
@@ -28,6 +31,7 @@ class StsEndpoint final : public http::Handler {
 
   World& world_;
   const SandboxClock& clock_;
+  telemetry::Log& log_;
   std::mutex mutex_;
   std::map<std::string, Time> nonces_;  // guarded by mutex_; those of the last half hour
 };

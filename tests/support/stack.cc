@@ -29,7 +29,7 @@ void Replace(std::string& text, const std::string& what, const std::string& with
 }  // namespace
 
 Stack::Stack(Options options) {
-  auto sandbox = sandbox::Sandbox::Start({}, nullptr, clock_);
+  auto sandbox = sandbox::Sandbox::Start({}, nullptr, clock_, sandbox_log_);
   EXPECT_TRUE(sandbox.ok()) << sandbox.status();
   sandbox_ = *std::move(sandbox);
   if (options.sts_endpoint.empty())

@@ -43,6 +43,7 @@ class Stack {
  private:
   TempDir dir_;
   FakeLog log_;
+  FakeLog sandbox_log_;
   SystemClock clock_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   std::unique_ptr<broker::Broker> broker_;

@@ -6,6 +6,7 @@
 #include "common/crypto/encoding.h"
 #include "common/http/curl_client.h"
 #include "gmock/gmock.h"
+#include "tests/support/fake_log.h"
 #include "tests/support/loopback.h"
 #include "tests/support/status_matchers.h"
 
@@ -42,7 +43,8 @@ class OssEndpointTest : public ::testing::Test {
   SandboxClock clock_{real_};
   std::unique_ptr<World> world_ = World::Default();
   ObjectShelf shelf_;
-  OssEndpoint endpoint_{*world_, clock_, shelf_};
+  sluice::testing::FakeLog log_;
+  OssEndpoint endpoint_{*world_, clock_, shelf_, log_};
   std::unique_ptr<http::Server> server_ = http::StartServer({}, endpoint_).value();
   std::unique_ptr<http::Client> client_ = http::MakeCurlClient({});
   aliyun::OssSigner signer_{"cn-hangzhou"};
@@ -200,13 +202,11 @@ TEST_F(OssEndpointTest, WhatIsNotImitatedSaysSoAndChangesNothing) {
     return answer.body.find("<Code>NotImplemented</Code>") != std::string::npos ? answer.status : 0;
   };
 
-  for (const char* query :
-       {"acl", "comp", "callback", "worm", "partNumber", "tagging", "versionId", "anything"}) {
+  for (const char* query : {"acl", "comp", "callback", "worm", "partNumber", "versionId", "anything"}) {
     EXPECT_EQ(code(Send("PUT", "uploads/alice/kept", "new", {{query, "1"}})), 400) << query;
     EXPECT_EQ(code(Send("GET", "", "", {{"prefix", "uploads/alice/"}, {query, "1"}})), 400) << query;
   }
-  for (const auto& [name, value] : aliyun::Pairs{{"x-oss-tagging", "a=b"},
-                                                 {"x-oss-storage-class", "IA"},
+  for (const auto& [name, value] : aliyun::Pairs{{"x-oss-storage-class", "IA"},
                                                  {"x-oss-traffic-limit", "819200"},
                                                  {"x-oss-callback-var", "x"},
                                                  {"x-oss-server-side-encryption-key-id", "k"},
@@ -217,6 +217,48 @@ TEST_F(OssEndpointTest, WhatIsNotImitatedSaysSoAndChangesNothing) {
   EXPECT_THAT(Send("PUT", "uploads/alice/kept", "new", {}, {{"x-oss-object-acl", "nonsense"}}).body,
               HasSubstr("InvalidArgument"));
   EXPECT_EQ(Send("GET", "uploads/alice/kept").body, "old");
+}
+
+TEST_F(OssEndpointTest, TagsComeWithTheUploadOrLaterAndNeedTheirOwnRight) {
+  const std::string key = "uploads/alice/tagged";
+  EXPECT_THAT(Send("PUT", key, "x", {}, {{"x-oss-tagging", "a=1"}}).body, HasSubstr("AccessDenied"));
+  ASSERT_EQ(Send("PUT", key, "x").status, 200);
+  EXPECT_THAT(Send("GET", key, "", {{"tagging", ""}}).body, HasSubstr("AccessDenied"));
+  session_ = world_->IssueSession(*world_->FindRole("sluice-uploader"), "all", std::nullopt, clock_.Now(),
+                                  std::chrono::hours(1));
+
+  ASSERT_EQ(Send("PUT", key, "x", {}, {{"x-oss-tagging", "a=1&b%20c=%2F"}}).status, 200);
+  EXPECT_EQ(http::FindHeader(Send("HEAD", key).headers, "x-oss-tagging-count"), "2");
+  EXPECT_THAT(Send("GET", key, "", {{"tagging", ""}}).body, HasSubstr("<Key>b c</Key><Value>/</Value>"));
+  EXPECT_EQ(Send("PUT", key, "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>",
+                 {{"tagging", ""}})
+                .status,
+            200);
+  EXPECT_EQ(http::FindHeader(Send("HEAD", key).headers, "x-oss-tagging-count"), "1");
+  EXPECT_EQ(Send("DELETE", key, "", {{"tagging", ""}}).status, 204);
+  EXPECT_FALSE(http::HasHeader(Send("HEAD", key).headers, "x-oss-tagging-count"));
+  EXPECT_EQ(Send("GET", "uploads/alice/absent", "", {{"tagging", ""}}).status, 404);
+  // On a multipart upload they are given at its start.
+  const std::string begun = Send("POST", key, "", {{"uploads", ""}}, {{"x-oss-tagging", "m=1"}}).body;
+  const std::string id = begun.substr(begun.find("<UploadId>") + 10, 32);
+  ASSERT_EQ(Send("PUT", key, "part", {{"partNumber", "1"}, {"uploadId", id}}).status, 200);
+  ASSERT_EQ(Send("POST", key, "", {{"uploadId", id}}, {{"x-oss-complete-all", "yes"}}).status, 200);
+  EXPECT_EQ(http::FindHeader(Send("HEAD", key).headers, "x-oss-tagging-count"), "1");
+  EXPECT_EQ(Send("POST", key, "", {{"uploadId", id}}, {{"x-oss-complete-all", "yes"}}).status, 404);
+}
+
+TEST_F(OssEndpointTest, ARefusalLeavesALineWithoutTheTokenOrTheQuery) {
+  EXPECT_EQ(Send("PUT", "uploads/bob/x", "x").status, 403);
+  EXPECT_THAT(log_.lines().back(), HasSubstr("\"code\":\"AccessDenied\""));
+  EXPECT_THAT(log_.lines().back(), HasSubstr("the session policy does not allow oss:PutObject"));
+
+  auto forged = std::make_shared<Principal>(*session_);
+  forged->secret = SecretString("wrong");
+  session_ = forged;
+  EXPECT_EQ(Send("GET", "uploads/alice/x", "", {{"response-content-type", "a/b"}}).status, 403);
+  EXPECT_THAT(log_.lines().back(), HasSubstr("SignatureDoesNotMatch"));
+  EXPECT_THAT(log_.lines().back(), Not(HasSubstr(session_->security_token.Reveal())));
+  EXPECT_THAT(log_.lines().back(), Not(HasSubstr("response-content-type")));
 }
 
 TEST_F(OssEndpointTest, ForbidOverwriteHoldsForEveryWayIn) {

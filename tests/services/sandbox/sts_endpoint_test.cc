@@ -7,6 +7,7 @@
 #include "common/crypto/hmac.h"
 #include "gmock/gmock.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_log.h"
 
 namespace sluice::sandbox {
 namespace {
@@ -38,7 +39,8 @@ class StsEndpointTest : public ::testing::Test {
   sluice::testing::FakeClock real_;
   SandboxClock clock_{real_};
   std::unique_ptr<World> world_ = World::Default();
-  StsEndpoint endpoint_{*world_, clock_};
+  sluice::testing::FakeLog log_;
+  StsEndpoint endpoint_{*world_, clock_, log_};
   int nonce_ = 0;
 };
 
