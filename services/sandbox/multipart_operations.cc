@@ -34,6 +34,12 @@ http::Answer Xml(std::string body) {
 
 }  // namespace
 
+std::string MultipartEtag(const std::vector<std::string>& part_etags) {
+  std::string text;
+  for (const std::string& etag : part_etags) text += etag;
+  return crypto::HexUpper(crypto::Md5(text)) + "-" + std::to_string(part_etags.size());
+}
+
 OrFault<int> NumberQuery(const OssCall& call, std::string_view name, int otherwise, int low, int high,
                          std::string_view ec) {
   const auto text = call.target.Find(name);
@@ -169,7 +175,7 @@ Outcome CompleteUpload(const OssContext& context, ContentPtr body) {
     }
   }
   auto whole = std::make_shared<Content>();
-  std::string etags;
+  std::vector<std::string> etags;
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto part = upload->parts.find(wanted[i].first);
     if (part == upload->parts.end() || part->second.etag != wanted[i].second) {
@@ -194,9 +200,9 @@ Outcome CompleteUpload(const OssContext& context, ContentPtr body) {
     whole->pieces.insert(whole->pieces.end(), content.pieces.begin(), content.pieces.end());
     whole->crc64 = crypto::CombineCrc64(whole->crc64, content.crc64, content.size);
     whole->size += content.size;
-    etags += part->second.etag;
+    etags.push_back(part->second.etag);
   }
-  const std::string etag = crypto::HexUpper(crypto::Md5(etags)) + "-" + std::to_string(wanted.size());
+  const std::string etag = MultipartEtag(etags);
   Object object{whole, etag, "Multipart", context.now, upload->headers, upload->tags};
   switch (context.shelf.CompleteUpload(UploadIdOf(context), context.call.bucket, context.call.key,
                                        std::move(object), std::get<bool>(forbid))) {

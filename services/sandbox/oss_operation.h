@@ -34,6 +34,9 @@ Outcome PutTagging(const OssContext& context, ContentPtr body);
 Outcome GetTagging(const OssContext& context, ContentPtr body);
 Outcome DeleteTagging(const OssContext& context, ContentPtr body);
 
+// Upper case, with `-<count>`: how OSS names a multipart object from the ETags of its parts.
+std::string MultipartEtag(const std::vector<std::string>& part_etags);
+
 // list_operations.cc
 Outcome ListObjects(const OssContext& context, ContentPtr body);
 

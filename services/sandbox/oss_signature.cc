@@ -340,39 +340,11 @@ OrFault<Signer> V4Url(const OssCall& call, const World& world, Time now) {
   return CheckV4(call, claim, timestamp, world, now);
 }
 
-std::string V1Text(const OssCall& call, const std::string& date) {
-  std::string out = call.head.method + "\n" + std::string(FindHeader(call.head.headers, "Content-MD5")) +
-                    "\n" + std::string(FindHeader(call.head.headers, "Content-Type")) + "\n" + date + "\n";
-  std::map<std::string, std::string> headers;
-  for (const auto& [raw, value] : call.head.headers) {
-    const std::string name = Lower(raw);
-    if (!name.starts_with("x-oss-")) continue;
-    auto [entry, fresh] = headers.emplace(name, Trim(value));
-    if (!fresh) entry->second += "," + Trim(value);
-  }
-  for (const auto& [name, value] : headers) out += name + ":" + value + "\n";
-  out += "/";
-  if (!call.bucket.empty()) out += call.bucket + "/" + call.key;
-  std::map<std::string, std::string> sub;
-  for (const auto& [name, value] : call.target.query) {
-    if (name.starts_with("x-oss-") ||
-        std::find(kSubResources.begin(), kSubResources.end(), name) != kSubResources.end()) {
-      sub.emplace(name, value);
-    }
-  }
-  char separator = '?';
-  for (const auto& [name, value] : sub) {
-    out += separator + name + (value.empty() ? "" : "=" + value);
-    separator = '&';
-  }
-  return out;
-}
-
 OrFault<Signer> CheckV1(const OssCall& call, std::string_view id, std::string_view token,
                         const std::string& signature, const std::string& date, const World& world, Time now) {
   auto checked = CheckKey(world, id, token, now);
   if (std::holds_alternative<Fault>(checked)) return checked;
-  const std::string text = V1Text(call, date);
+  const std::string text = OssV1StringToSign(call, date);
   const std::string& secret = std::get<Signer>(checked)->secret.Reveal();
   if (!EqualsConstantTime(crypto::Base64Encode(crypto::HmacSha1(secret, text)), signature)) {
     return Mismatch("0002-00000040", std::string(id), text);
@@ -430,6 +402,34 @@ OrFault<Signer> V1Url(const OssCall& call, const World& world, Time now) {
 }
 
 }  // namespace
+
+std::string OssV1StringToSign(const OssCall& call, const std::string& date) {
+  std::string out = call.head.method + "\n" + std::string(FindHeader(call.head.headers, "Content-MD5")) +
+                    "\n" + std::string(FindHeader(call.head.headers, "Content-Type")) + "\n" + date + "\n";
+  std::map<std::string, std::string> headers;
+  for (const auto& [raw, value] : call.head.headers) {
+    const std::string name = Lower(raw);
+    if (!name.starts_with("x-oss-")) continue;
+    auto [entry, fresh] = headers.emplace(name, Trim(value));
+    if (!fresh) entry->second += "," + Trim(value);
+  }
+  for (const auto& [name, value] : headers) out += name + ":" + value + "\n";
+  out += "/";
+  if (!call.bucket.empty()) out += call.bucket + "/" + call.key;
+  std::map<std::string, std::string> sub;
+  for (const auto& [name, value] : call.target.query) {
+    if (name.starts_with("x-oss-") ||
+        std::find(kSubResources.begin(), kSubResources.end(), name) != kSubResources.end()) {
+      sub.emplace(name, value);
+    }
+  }
+  char separator = '?';
+  for (const auto& [name, value] : sub) {
+    out += separator + name + (value.empty() ? "" : "=" + value);
+    separator = '&';
+  }
+  return out;
+}
 
 OrFault<Signer> VerifyOssSignature(const OssCall& call, const World& world, Time now) {
   const std::string_view authorization = FindHeader(call.head.headers, "Authorization");

@@ -21,6 +21,9 @@ struct OssCall {
   std::string region;
 };
 
+// What a V1 signature is over; `date` is the text of the Date header, of x-oss-date, or of Expires. Pure.
+std::string OssV1StringToSign(const OssCall& call, const std::string& date);
+
 // Rebuilds the signature from the received bytes: V4 or V1, in headers or in the query. Returns who signed;
 // null for an anonymous request. Also judges clock skew, expiry of URL and token, and that key and token
 // belong together. Pure but for the world's keys.

@@ -67,8 +67,9 @@ std::string ErrorXml(const Fault& fault, std::string_view request_id, std::strin
       .Text("Message", fault.message)
       .Text("RequestId", request_id)
       .Text("HostId", host);
-  if (!fault.ec.empty()) xml.Text("EC", fault.ec);
   for (const auto& [name, value] : fault.extra) xml.Text(name, value);
+  if (!fault.ec.empty())
+    xml.Text("EC", fault.ec).Text("RecommendDoc", "https://api.aliyun.com/troubleshoot?q=" + fault.ec);
   return xml.Finish();
 }
 

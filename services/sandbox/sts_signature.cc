@@ -125,25 +125,8 @@ OrFault<Signer> Acs3(const StsCall& call, std::string_view authorization, const 
   auto checked = CheckKey(world, id, std::string(FindHeader(call.head.headers, "x-acs-security-token")), now);
   if (std::holds_alternative<Fault>(checked)) return checked;
 
-  std::string canonical =
-      call.head.method + "\n" + call.target.path + "\n" + Joined(call.target.query) + "\n";
-  std::string_view left = names;
-  while (!left.empty()) {
-    const std::string_view name = left.substr(0, left.find(';'));
-    left.remove_prefix(std::min(left.size(), name.size() + 1));
-    std::multiset<std::string> values;
-    for (const auto& [key, value] : call.head.headers) {
-      if (!http::SameName(key, name)) continue;
-      const size_t first = value.find_first_not_of(' ');
-      values.insert(
-          first == std::string::npos ? "" : value.substr(first, value.find_last_not_of(' ') - first + 1));
-    }
-    canonical += std::string(name) + ":";
-    for (auto value = values.begin(); value != values.end(); ++value)
-      canonical += (value == values.begin() ? "" : ",") + *value;
-    canonical += "\n";
-  }
-  canonical += "\n" + names + "\n" + payload;
+  const std::string canonical = Acs3CanonicalRequest(call.head.method, call.target.path, call.target.query,
+                                                     call.head.headers, names, payload);
   const std::string text = "ACS3-HMAC-SHA256\n" + crypto::HexLower(crypto::Sha256(canonical));
   const std::string& secret = std::get<Signer>(checked)->secret.Reveal();
   if (!EqualsConstantTime(crypto::HexLower(crypto::HmacSha256(secret, text)), signature))
@@ -167,9 +150,7 @@ OrFault<Signer> Rpc(const StsCall& call, const World& world, Time now, std::stri
   if (auto fault = CheckTime(parameter("Timestamp"), now)) return *fault;
   auto checked = CheckKey(world, parameter("AccessKeyId"), parameter("SecurityToken"), now);
   if (std::holds_alternative<Fault>(checked)) return checked;
-  std::vector<std::pair<std::string, std::string>> pairs(call.parameters.begin(), call.parameters.end());
-  std::erase_if(pairs, [](const auto& pair) { return pair.first == "Signature"; });
-  const std::string text = call.head.method + "&%2F&" + crypto::PercentEncode(Joined(pairs));
+  const std::string text = RpcStringToSign(call.head.method, call.parameters);
   const std::string& secret = std::get<Signer>(checked)->secret.Reveal();
   if (!EqualsConstantTime(crypto::Base64Encode(crypto::HmacSha1(secret + "&", text)), parameter("Signature")))
     return Mismatch(text);
@@ -177,6 +158,37 @@ OrFault<Signer> Rpc(const StsCall& call, const World& world, Time now, std::stri
 }
 
 }  // namespace
+
+std::string Acs3CanonicalRequest(const std::string& method, const std::string& path,
+                                 const std::vector<std::pair<std::string, std::string>>& query,
+                                 const http::Headers& headers, const std::string& signed_headers,
+                                 const std::string& payload_sha256) {
+  std::string canonical = method + "\n" + path + "\n" + Joined(query) + "\n";
+  std::string_view left = signed_headers;
+  while (!left.empty()) {
+    const std::string_view name = left.substr(0, left.find(';'));
+    left.remove_prefix(std::min(left.size(), name.size() + 1));
+    std::multiset<std::string> values;
+    for (const auto& [key, value] : headers) {
+      if (!http::SameName(key, name)) continue;
+      const size_t first = value.find_first_not_of(' ');
+      values.insert(
+          first == std::string::npos ? "" : value.substr(first, value.find_last_not_of(' ') - first + 1));
+    }
+    canonical += std::string(name) + ":";
+    for (auto value = values.begin(); value != values.end(); ++value)
+      canonical += (value == values.begin() ? "" : ",") + *value;
+    canonical += "\n";
+  }
+  canonical += "\n" + signed_headers + "\n" + payload_sha256;
+  return canonical;
+}
+
+std::string RpcStringToSign(const std::string& method, const std::map<std::string, std::string>& parameters) {
+  std::vector<std::pair<std::string, std::string>> pairs(parameters.begin(), parameters.end());
+  std::erase_if(pairs, [](const auto& pair) { return pair.first == "Signature"; });
+  return method + "&%2F&" + crypto::PercentEncode(Joined(pairs));
+}
 
 OrFault<Signer> VerifyStsSignature(const StsCall& call, const World& world, Time now, std::string& nonce) {
   const std::string_view authorization = FindHeader(call.head.headers, "Authorization");

@@ -22,6 +22,16 @@ struct StsCall {
   std::string version;
 };
 
+// The steps, from the request as it came. Pure.
+// Of ACS3: the headers that `signed_headers` (`a;b`) names, the values of a name given twice sorted and
+// joined.
+std::string Acs3CanonicalRequest(const std::string& method, const std::string& path,
+                                 const std::vector<std::pair<std::string, std::string>>& query,
+                                 const http::Headers& headers, const std::string& signed_headers,
+                                 const std::string& payload_sha256);
+// Of the RPC form: every parameter but Signature.
+std::string RpcStringToSign(const std::string& method, const std::map<std::string, std::string>& parameters);
+
 // Who signed, by ACS3-HMAC-SHA256 or the older RPC form with HMAC-SHA1. `nonce` receives the call's nonce.
 OrFault<std::shared_ptr<const Principal>> VerifyStsSignature(const StsCall& call, const World& world,
                                                              Time now, std::string& nonce);
