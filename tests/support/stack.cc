@@ -34,8 +34,11 @@ Stack::Stack(Options options) {
   sandbox_ = *std::move(sandbox);
   if (options.sts_endpoint.empty())
     options.sts_endpoint = "http://127.0.0.1:" + std::to_string(sandbox_->sts_port());
+  const std::string listener =
+      "{address: '127.0.0.1:0'" + (options.tls.empty() ? "" : ", " + options.tls) + "}";
   std::string yaml =
-      "development: true\nlisten: {grpc: 127.0.0.1:0, http: 127.0.0.1:0, admin: 127.0.0.1:0}\n"
+      "development: true\nlisten: {grpc: " + listener + ", http: " + listener +
+      ", admin: 127.0.0.1:0}\n"
       "identity: {providers: [{name: sandbox, jwt: {issuer: ISSUER, audience: [sluice], jwks_url: "
       "ISSUER/jwks.json}}, "
       "{name: nobody, anonymous: {}}]}\n"

@@ -24,6 +24,8 @@ class Stack {
     std::string sts_endpoint;
     // YAML lines that replace the usual grants.
     std::string grants;
+    // `tls: {...}` of the gRPC and HTTP listeners; plaintext when empty.
+    std::string tls;
     // Appended to the config.
     std::string more;
   };

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C++ client against the real broker, in the clear and under TLS.
+#include <future>
+
+#include "clients/cpp/token_client.h"
+#include "common/http/curl_client.h"
+#include "tests/support/loopback.h"
+#include "tests/support/stack.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_certificate.h"
+
+namespace sluice::client {
+namespace {
+
+using absl::StatusCode;
+using sluice::testing::FailsWith;
+using sluice::testing::Fetch;
+using sluice::testing::IsOk;
+using sluice::testing::Stack;
+
+Deadline Soon() { return Deadline::After(std::chrono::seconds(20)); }
+
+// Takes connections and never says a word.
+class SilentListener {
+ public:
+  SilentListener() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(fd_, 8), 0);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentListener() { close(fd_); }
+  const std::string& address() const { return address_; }
+
+ private:
+  const int fd_;
+  std::string address_;
+};
+
+TEST(TokenClientTest, IssuesAndExplainsAndPassesOnTheBrokersReasons) {
+  Stack stack;
+  auto client = TokenClient::Make({stack.broker_grpc(), SecretString(stack.Mint("alice")), ""}).value();
+
+  const auto token = client->IssueToken({}, Soon());
+  ASSERT_THAT(token, IsOk());
+  EXPECT_EQ(token->scope().prefix(), "uploads/alice/");
+  token::v1::ExplainAccessRequest question;
+  question.set_operation(token::v1::OPERATION_DELETE);
+  question.set_path("x");
+  EXPECT_EQ(client->ExplainAccess(question, Soon())->reason(), "SCOPE_NOT_GRANTED");
+  token::v1::IssueTokenRequest wide;
+  wide.add_operations(token::v1::OPERATION_DELETE);
+  const absl::Status refused = client->IssueToken(wide, Soon()).status();
+  EXPECT_THAT(refused, FailsWith(StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED"));
+  EXPECT_EQ(Metadata(refused).at("nearest_grant"), "photos");
+}
+
+TEST(TokenClientTest, WorksUnderTlsAndOnlyWithTheRightAuthority) {
+  const sluice::testing::TempDir dir;
+  const sluice::testing::TestCertificate certificate;
+  const std::string ca = dir.Write("ca.pem", certificate.certificate);
+  const std::string other = dir.Write("other.pem", sluice::testing::TestCertificate().certificate);
+  Stack::Options options;
+  options.tls = "tls: {cert_file: " + ca + ", key_file: " + dir.Write("key.pem", certificate.key) + "}";
+  Stack stack(options);
+  const SecretString jwt(stack.Mint("alice"));
+
+  EXPECT_THAT(TokenClient::Make({"https://" + stack.broker_grpc(), jwt, ca}).value()->IssueToken({}, Soon()),
+              IsOk());
+  EXPECT_THAT(TokenClient::Make({"https://" + stack.broker_grpc(), jwt, other})
+                  .value()
+                  ->IssueToken({}, Deadline::After(std::chrono::seconds(5))),
+              FailsWith(StatusCode::kUnavailable, "BROKER_UNREACHABLE"));
+  // The HTTP listener as well.
+  const std::string url =
+      "https://127.0.0.1:" + std::to_string(stack.broker().http_port()) + "/get_sts_token";
+  const http::Request request{"GET", url,     {{"Authorization", "Bearer " + jwt.Reveal()}},
+                              "",    nullptr, nullptr};
+  http::CurlOptions trusting;
+  trusting.ca_file = ca;
+  const auto answer = Fetch(*http::MakeCurlClient(trusting), request);
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_NE(answer->body.find("\"StatusCode\":200"), std::string::npos);
+  EXPECT_FALSE(Fetch(*http::MakeCurlClient({}), request).ok());
+}
+
+TEST(TokenClientTest, NobodyAndSilenceAndCancelHaveReasonsOfTheirOwn) {
+  const SilentListener silent;
+  auto client = TokenClient::Make({silent.address(), SecretString("a.b.c"), ""}).value();
+  EXPECT_THAT(client->IssueToken({}, Deadline::After(std::chrono::milliseconds(200))),
+              FailsWith(StatusCode::kDeadlineExceeded, "BROKER_TIMEOUT"));
+
+  CancelSource source;
+  std::promise<absl::StatusOr<token::v1::IssueTokenResponse>> answer;
+  client->IssueToken({}, Soon(), source.token(), [&](auto result) { answer.set_value(std::move(result)); });
+  source.Cancel();
+  EXPECT_THAT(answer.get_future().get(), FailsWith(StatusCode::kCancelled, "CALL_CANCELLED"));
+
+  auto nobody = TokenClient::Make({"127.0.0.1:1", {}, ""}).value();
+  EXPECT_THAT(nobody->IssueToken({}, Soon()), FailsWith(StatusCode::kUnavailable, "BROKER_UNREACHABLE"));
+}
+
+TEST(TokenClientTest, BadOptionsAreRefusedBeforeAnyCall) {
+  EXPECT_THAT(TokenClient::Make({"broker.example.com:1", {}, ""}),
+              FailsWith(StatusCode::kInvalidArgument, "BROKER_ADDRESS_INVALID"));
+  EXPECT_THAT(TokenClient::Make({"127.0.0.1:1", SecretString("a\nb"), ""}),
+              FailsWith(StatusCode::kInvalidArgument, "JWT_UNUSABLE"));
+  EXPECT_THAT(TokenClient::Make({"https://127.0.0.1:1", {}, "/nonexistent"}),
+              FailsWith(StatusCode::kInvalidArgument, "CA_UNREADABLE"));
+}
+
+}  // namespace
+}  // namespace sluice::client

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace sluice::testing {
+
+// A self-signed certificate for 127.0.0.1 and localhost, and its key, as PEM; good for an hour.
+struct TestCertificate {
+  std::string certificate;
+  std::string key;
+
+  TestCertificate() {
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pair(EVP_EC_gen("P-256"), EVP_PKEY_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> x509(X509_new(), X509_free);
+    X509_set_version(x509.get(), 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x509.get()), -60);
+    X509_gmtime_adj(X509_getm_notAfter(x509.get()), 3600);
+    X509_set_pubkey(x509.get(), pair.get());
+    X509_NAME* name = X509_get_subject_name(x509.get());
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"),
+                               -1, -1, 0);
+    X509_set_issuer_name(x509.get(), name);
+    Extend(x509.get(), NID_basic_constraints, "critical,CA:TRUE");
+    Extend(x509.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+    EXPECT_GT(X509_sign(x509.get(), pair.get(), EVP_sha256()), 0);
+    certificate = Pem([&](BIO* to) { PEM_write_bio_X509(to, x509.get()); });
+    key = Pem(
+        [&](BIO* to) { PEM_write_bio_PrivateKey(to, pair.get(), nullptr, nullptr, 0, nullptr, nullptr); });
+  }
+
+ private:
+  static void Extend(X509* x509, int nid, const char* value) {
+    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
+    X509_add_ext(x509, extension, -1);
+    X509_EXTENSION_free(extension);
+  }
+  template <typename Write>
+  static std::string Pem(Write write) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+    write(bio.get());
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &data);
+    return {data, static_cast<size_t>(size)};
+  }
+};
+
+}  // namespace sluice::testing
