@@ -26,7 +26,7 @@ func main() {
 	}
 	defer answer.Body.Close()
 	var token struct {
-		StatusCode                                                                    int
+		StatusCode                                                                       int
 		AccessKeyId, AccessKeySecret, SecurityToken, Expiration, ErrorCode, ErrorMessage string
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&token); err != nil {
