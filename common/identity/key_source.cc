@@ -102,14 +102,16 @@ UrlKeySource::UrlKeySource(http::Client& client, telemetry::Log& log, std::strin
   });
 }
 
-UrlKeySource::~UrlKeySource() {
+UrlKeySource::~UrlKeySource() { Stop(); }
+
+void UrlKeySource::Stop() {
   {
     std::lock_guard lock(state_->mutex);
     state_->ending = true;
   }
   state_->changed.notify_all();
   state_->cancel.Cancel();
-  state_->thread.join();
+  if (state_->thread.joinable()) state_->thread.join();
 }
 
 std::shared_ptr<const Jwks> UrlKeySource::Current() const {

@@ -33,6 +33,8 @@ class UrlKeySource final : public KeySource {
                std::chrono::milliseconds interval = std::chrono::minutes(5));
   ~UrlKeySource() override;
   std::shared_ptr<const Jwks> Current() const override;
+  // Ends fetching; the client is not used any more. Idempotent; blocks for a moment.
+  void Stop();
   // Calls `done` once the first fetch has ended, well or not; at once if it has.
   void OnFirstFetch(absl::AnyInvocable<void()> done);
 

@@ -50,7 +50,7 @@ struct Broker::Parts {
   }
 
   const Settings settings;
-  const std::unique_ptr<http::Client> client;
+  std::unique_ptr<http::Client> client;
   std::vector<std::shared_ptr<identity::UrlKeySource>> url_keys;
   const identity::Authenticator authenticator;
   const Grants grants;
@@ -96,7 +96,13 @@ absl::StatusOr<std::vector<identity::JwtProvider>> LoadProviders(const Settings&
 }  // namespace
 
 Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Broker::~Broker() { Stop(std::chrono::milliseconds(0)); }
+Broker::~Broker() {
+  Stop(std::chrono::milliseconds(0));
+  // Calls to STS may still be under way for HTTP callers whose connections were closed. The client ends them
+  // while everything that they touch is alive.
+  for (const auto& source : parts_->url_keys) source->Stop();
+  parts_->client.reset();
+}
 
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun::Credentials own,
                                                       const Clock& clock, telemetry::Log& log) {

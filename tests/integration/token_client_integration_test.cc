@@ -5,6 +5,7 @@
 #include "clients/cpp/token_client.h"
 #include "common/http/curl_client.h"
 #include "tests/support/loopback.h"
+#include "tests/support/silent_listener.h"
 #include "tests/support/stack.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_certificate.h"
@@ -16,30 +17,10 @@ using absl::StatusCode;
 using sluice::testing::FailsWith;
 using sluice::testing::Fetch;
 using sluice::testing::IsOk;
+using sluice::testing::SilentListener;
 using sluice::testing::Stack;
 
 Deadline Soon() { return Deadline::After(std::chrono::seconds(20)); }
-
-// Takes connections and never says a word.
-class SilentListener {
- public:
-  SilentListener() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(listen(fd_, 8), 0);
-    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-  }
-  ~SilentListener() { close(fd_); }
-  const std::string& address() const { return address_; }
-
- private:
-  const int fd_;
-  std::string address_;
-};
 
 TEST(TokenClientTest, IssuesAndExplainsAndPassesOnTheBrokersReasons) {
   Stack stack;

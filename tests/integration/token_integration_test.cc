@@ -2,6 +2,8 @@
 // Broker and sandbox together: what a token reaches is judged by the sandbox's own code.
 #include <grpcpp/grpcpp.h>
 
+#include <future>
+
 #include "common/aliyun/oss_signer.h"
 #include "common/base/iso_time.h"
 #include "common/base/json.h"
@@ -10,6 +12,7 @@
 #include "google/rpc/status.pb.h"
 #include "sluice/token/v1/token_broker.grpc.pb.h"
 #include "tests/support/loopback.h"
+#include "tests/support/silent_listener.h"
 #include "tests/support/stack.h"
 #include "tests/support/status_matchers.h"
 
@@ -366,6 +369,24 @@ TEST_F(TokenIntegrationTest, EveryDecisionIsAuditedAndNoSecretIsEverWritten) {
         alice.substr(alice.rfind('.') + 1), std::string("sandbox-broker-secret")}) {
     EXPECT_THAT(lines, Not(HasSubstr(secret)));
   }
+}
+
+TEST_F(TokenIntegrationTest, ABrokerThatEndsWhileStsIsSilentEndsCleanly) {
+  sluice::testing::SilentListener silent;
+  Stack::Options options;
+  options.sts_endpoint = "http://" + silent.address();
+  Start(options);
+  const std::string url = stack_->broker_http() + "/get_sts_token";
+  const std::string jwt = stack_->Mint("alice");
+  std::promise<void> ended;
+  client_->Send({"GET", url, {{"Authorization", "Bearer " + jwt}}, "", nullptr, nullptr},
+                Deadline::After(std::chrono::seconds(20)), CancelToken(),
+                [&](const absl::StatusOr<http::Response>&) { ended.set_value(); });
+  silent.AwaitConnection();
+
+  (void)stack_->StopAndReadAllLines();
+
+  ended.get_future().wait();
 }
 
 TEST_F(TokenIntegrationTest, AdminSaysReadyUntilItStops) {
