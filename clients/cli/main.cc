@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <signal.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -8,6 +8,7 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/output.h"
 #include "clients/cli/settings.h"
+#include "common/base/end_signal.h"
 #include "common/base/status.h"
 
 namespace {
@@ -16,16 +17,10 @@ using namespace sluice;  // NOLINT(google-build-using-namespace): the compositio
 
 // Ctrl-C and TERM as a cancel, on a thread that does nothing else and ends with the process.
 CancelToken CancelOnSignals() {
-  signal(SIGPIPE, SIG_IGN);
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  const EndSignal end;
   auto source = std::make_shared<CancelSource>();
-  std::thread([source, ends] {
-    int number = 0;
-    sigwait(&ends, &number);
+  std::thread([source, end] {
+    end.Await();
     source->Cancel();
   }).detach();
   return source->token();
@@ -34,6 +29,10 @@ CancelToken CancelOnSignals() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Without a limit, malloc counts processors when a new thread first asks, and where /sys is not mounted
+  // that changes errno between gRPC 1.51's connect() and its look at errno: a call would fail, or the process
+  // abort.
+  mallopt(M_ARENA_MAX, 4);
   CLI::App app("Scoped tokens and uploads into Alibaba Cloud OSS, without a key.");
   app.footer("Exit codes: 0 done, 1 refused or failed, 2 usage or config, 75 try later, 130 Ctrl-C.");
   app.require_subcommand(1);

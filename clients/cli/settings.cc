@@ -2,9 +2,8 @@
 #include "clients/cli/settings.h"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "sluice/config/v1/client_config.pb.h"
@@ -26,10 +25,9 @@ std::string FirstSet(const std::string& flag, const std::optional<std::string>& 
 }
 
 absl::StatusOr<SecretString> ReadJwt(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string text = ReadFile(path).value_or("");
   const size_t end = text.find_last_not_of(" \t\r\n");
-  if (!in.is_open() || end == std::string::npos) {
+  if (end == std::string::npos) {
     return Fail(absl::StatusCode::kInvalidArgument, "JWT_UNREADABLE",
                 "the JWT file \"" + path + "\" cannot be read or is empty");
   }

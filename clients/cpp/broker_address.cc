@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clients/cpp/broker_address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 
 #include "absl/strings/ascii.h"
+#include "common/base/host.h"
 #include "common/base/status.h"
 
 namespace sluice::client {
 namespace {
-
-// By number, never by looks: `127.example.com` is somebody's domain.
-bool IsLoopback(const std::string& host) {
-  if (absl::AsciiStrToLower(host) == "localhost") return true;
-  in_addr v4;
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6;
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
 
 bool IsPort(std::string_view text) {
   unsigned port = 0;
@@ -54,7 +44,7 @@ absl::StatusOr<BrokerAddress> ParseBrokerAddress(std::string_view text) {
                 "the broker's address must be https://HOST:PORT, or HOST:PORT on this machine; got \"" +
                     std::string(text.substr(0, 200)) + "\"");
   }
-  if (!address.tls && !IsLoopback(std::string(host))) {
+  if (!address.tls && !IsLoopbackHost(host)) {
     return Fail(absl::StatusCode::kInvalidArgument, "BROKER_ADDRESS_INVALID",
                 "\"" + std::string(text) +
                     "\" would send the JWT unencrypted over a network; write https://" + std::string(text));

@@ -4,13 +4,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/cord.h"
 #include "clients/cpp/broker_address.h"
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "google/rpc/status.pb.h"
@@ -104,9 +103,8 @@ absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Make(const TokenClient
   if (address.tls) {
     grpc::SslCredentialsOptions tls;
     if (!options.ca_file.empty()) {
-      std::ifstream file(options.ca_file, std::ios::binary);
-      tls.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
-      if (!file || tls.pem_root_certs.empty()) {
+      tls.pem_root_certs = ReadFile(options.ca_file).value_or("");
+      if (tls.pem_root_certs.empty()) {
         return Fail(absl::StatusCode::kInvalidArgument, "CA_UNREADABLE",
                     "cannot read the CA file \"" + options.ca_file + "\"");
       }

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "common/aliyun/oss_error.h"
+#include "common/base/host.h"
 #include "common/base/status.h"
 #include "common/crypto/encoding.h"
 
@@ -19,18 +20,9 @@ std::string HostOf(std::string_view endpoint) {
   return std::string(host.substr(0, host.find(':')));
 }
 
-bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "[::1]" ||
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
-}
-
-bool IsAddress(const std::string& host) {
-  return host == "localhost" || host.starts_with('[') ||
-         host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
 std::string BaseUrl(const OssLocation& location) {
-  if (IsAddress(HostOf(location.endpoint))) return location.endpoint + "/" + location.bucket;
+  const std::string host = HostOf(location.endpoint);
+  if (IsNumericHost(host) || IsLoopbackHost(host)) return location.endpoint + "/" + location.bucket;
   const size_t scheme = location.endpoint.find("://") + 3;
   return location.endpoint.substr(0, scheme) + location.bucket + "." + location.endpoint.substr(scheme);
 }
@@ -91,7 +83,7 @@ absl::StatusOr<std::unique_ptr<OssObjectStore>> OssObjectStore::Make(http::Clien
                                                                      const Clock& clock) {
   const bool https = location.endpoint.starts_with("https://");
   const bool http = location.endpoint.starts_with("http://");
-  if (!https && !(http && (location.allow_http || IsLoopback(HostOf(location.endpoint))))) {
+  if (!https && !(http && (location.allow_http || IsLoopbackHost(HostOf(location.endpoint))))) {
     return Fail(absl::StatusCode::kInvalidArgument, "ENDPOINT_INVALID",
                 "the OSS endpoint must begin with https://; plain http is for this machine alone");
   }

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <set>
 
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/units.h"
@@ -24,20 +25,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-constexpr size_t kLargestFile = 1024 * 1024;
 constexpr size_t kMostNodes = 100000;  // aliases could otherwise multiply a small file
-
-std::optional<std::string> ReadFile(const std::string& path, size_t limit) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error) && !std::filesystem::is_fifo(path, error))
-    return std::nullopt;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  std::string out(limit + 1, '\0');
-  in.read(out.data(), static_cast<std::streamsize>(out.size()));
-  out.resize(static_cast<size_t>(in.gcount()));
-  return out;
-}
 
 bool IsSensitive(const FieldDescriptor& field) {
   return field.options().GetExtension(options::v1::sensitive);
@@ -64,9 +52,9 @@ class ConfigReader {
   }
 
   absl::StatusOr<ConfigSource> Read(Message& out) {
-    const auto text = ReadFile(source_.file_, kLargestFile);
-    if (!text) return source_.Error("", "the file cannot be read; check the path and its permissions");
-    if (text->size() > kLargestFile) return source_.Error("", "the file is larger than 1 MiB");
+    const auto text = ReadFile(source_.file_);
+    if (!text)
+      return source_.Error("", "the file cannot be read or is larger than 1 MiB; check path and permissions");
     std::vector<YAML::Node> documents;
     try {
       documents = YAML::LoadAll(*text);
@@ -154,9 +142,8 @@ class ConfigReader {
       const std::string full = wanted.is_absolute()
                                    ? wanted.string()
                                    : (std::filesystem::path(source_.file_).parent_path() / wanted).string();
-      auto value = ReadFile(full, kLargestFile);
-      if (!value || value->size() > kLargestFile)
-        return source_.Error(path, "the file " + full + " cannot be read");
+      auto value = ReadFile(full);
+      if (!value) return source_.Error(path, "the file " + full + " cannot be read");
       if (value->ends_with('\n')) value->pop_back();
       if (value->ends_with('\r')) value->pop_back();
       return *std::move(value);

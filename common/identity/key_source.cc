@@ -2,11 +2,10 @@
 #include "common/identity/key_source.h"
 
 #include <condition_variable>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <thread>
 
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -33,11 +32,11 @@ absl::StatusOr<std::shared_ptr<const Jwks>> Parse(const absl::StatusOr<http::Res
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<KeySource>> LoadKeyFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  if (!in || text.empty())
-    return Fail(absl::StatusCode::kInvalidArgument, "JWKS_INVALID", "the file cannot be read or is empty");
-  ASSIGN_OR_RETURN(auto keys, ParseJwks(text));
+  const auto text = ReadFile(path);
+  if (!text)
+    return Fail(absl::StatusCode::kInvalidArgument, "JWKS_INVALID",
+                "the file cannot be read or is larger than 1 MiB");
+  ASSIGN_OR_RETURN(auto keys, ParseJwks(*text));
   return std::make_shared<FixedKeySource>(std::move(keys));
 }
 

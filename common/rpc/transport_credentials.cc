@@ -4,9 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include <fstream>
-#include <iterator>
-
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 
@@ -18,10 +16,9 @@ Failure Invalid(const std::string& what) {
 }
 
 absl::StatusOr<std::string> ReadPem(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  if (!in || text.empty()) return Invalid("the TLS file " + path + " cannot be read");
-  return text;
+  auto text = ReadFile(path);
+  if (!text || text->empty()) return Invalid("the TLS file " + path + " cannot be read");
+  return *std::move(text);
 }
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;

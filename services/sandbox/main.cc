@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <signal.h>
-
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <fstream>
 #include <iostream>
 
+#include "common/base/end_signal.h"
+#include "common/base/file.h"
+#include "common/base/host.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/sandbox/password.h"
@@ -13,13 +12,6 @@
 #include "services/sandbox/world_config.h"
 
 namespace {
-
-// Complete or absent: whoever waits for the file never reads half of it.
-bool WritePorts(const std::string& path, const std::string& json) {
-  const std::string half = path + ".part";
-  std::ofstream(half) << json << "\n";
-  return std::rename(half.c_str(), path.c_str()) == 0;
-}
 
 int Complain(const absl::Status& status, int code) {
   std::cerr << "sluice-sandbox: " << sluice::Reason(status) << ": " << sluice::FromAbsl(status.message())
@@ -68,14 +60,9 @@ int main(int argc, char** argv) {
     world = *std::move(loaded);
   }
 
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before any thread starts, so that all inherit it
-  signal(SIGPIPE, SIG_IGN);
+  const EndSignal end;
 
-  if (!options.host.starts_with("127.") && options.host != "::1" && options.host != "localhost") {
+  if (!IsLoopbackHost(options.host)) {
     options.password = sandbox::Password::Generate();
     // The one secret that is shown on purpose, to the person who started this.
     std::cerr
@@ -94,13 +81,12 @@ int main(int argc, char** argv) {
                             ",\"identity\":" + std::to_string(running.identity_port()) +
                             ",\"admin\":" + std::to_string(running.admin_port()) + "}";
   std::cerr << "sluice-sandbox: ready on " << host << ", " << ports << "\n";
-  if (!ports_file.empty() && !WritePorts(ports_file, ports)) {
+  if (!ports_file.empty() && !WriteFileWhole(ports_file, ports + "\n")) {
     std::cerr << "sluice-sandbox: cannot write " << ports_file << "\n";
     return 1;
   }
 
-  int signal_number = 0;
-  sigwait(&ends, &signal_number);
+  end.Await();
   running.Stop();
   return 0;
 }

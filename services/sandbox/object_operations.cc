@@ -12,15 +12,6 @@ namespace {
 
 using http::FindHeader;
 
-Fault NoSuchKey(const OssCall& call) {
-  return {404,
-          "NoSuchKey",
-          "The specified key does not exist.",
-          "0026-00000001",
-          "no such object",
-          {{"Key", call.key}}};
-}
-
 // The one range that OSS serves: nullopt when there is none or it does not fit. An end beyond the
 // object does not fit either, unless `clamp`.
 std::optional<std::pair<uint64_t, uint64_t>> ParseRange(std::string_view text, uint64_t size, bool clamp) {
@@ -106,6 +97,15 @@ void Override(const OssCall& call, http::Answer& answer) {
 }
 
 }  // namespace
+
+Fault NoSuchKey(const OssCall& call) {
+  return {404,
+          "NoSuchKey",
+          "The specified key does not exist.",
+          "0026-00000001",
+          "no such object",
+          {{"Key", call.key}}};
+}
 
 OrFault<http::Headers> StoredHeaders(const OssCall& call) {
   http::Headers out;

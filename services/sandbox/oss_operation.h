@@ -47,6 +47,7 @@ OrFault<Tags> StoredTags(const OssCall& call);
 // Whether x-oss-forbid-overwrite is true; a fault when it is neither true nor false.
 OrFault<bool> ForbidsOverwrite(const OssCall& call);
 Fault FileAlreadyExists();
+Fault NoSuchKey(const OssCall& call);
 // Null, or why the body is not the one that Content-MD5 names.
 std::optional<Fault> CheckContentMd5(const OssCall& call, const Content& body);
 // A decimal query of `low` to `high`; `otherwise` when absent, a fault when anything else.

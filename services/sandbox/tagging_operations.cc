@@ -3,19 +3,6 @@
 #include "services/sandbox/tags.h"
 
 namespace sluice::sandbox {
-namespace {
-
-Fault NoSuchKey(const OssCall& call) {
-  return {404,
-          "NoSuchKey",
-          "The specified key does not exist.",
-          "0026-00000001",
-          "no such object",
-          {{"Key", call.key}}};
-}
-
-}  // namespace
-
 Outcome PutTagging(const OssContext& context, ContentPtr body) {
   std::string text;
   for (const auto& piece : body->pieces) text += *piece;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <signal.h>
-
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <fstream>
 #include <iostream>
 
+#include "common/base/end_signal.h"
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
@@ -19,14 +17,6 @@ int Complain(const absl::Status& status, int code) {
   std::cerr << "sluice-broker: " << sluice::Reason(status) << ": " << sluice::FromAbsl(status.message())
             << "\n";
   return code;
-}
-
-// Complete or absent: whoever waits for the file never reads half of it.
-bool WritePorts(const std::string& path, const sluice::broker::Broker& broker) {
-  const std::string half = path + ".part";
-  std::ofstream(half) << "{\"grpc\":" << broker.grpc_port() << ",\"http\":" << broker.http_port()
-                      << ",\"admin\":" << broker.admin_port() << "}\n";
-  return std::rename(half.c_str(), path.c_str()) == 0;
 }
 
 }  // namespace
@@ -61,12 +51,7 @@ int main(int argc, char** argv) {
   auto own = broker::ReadEnvironmentCredentials(ProcessEnvironment());
   if (!own.ok()) return Complain(own.status(), 2);
 
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);  // before any thread starts, so that all inherit it
-  signal(SIGPIPE, SIG_IGN);
+  const EndSignal end;
 
   SystemClock clock;
   telemetry::StderrLog log(clock);
@@ -82,13 +67,15 @@ int main(int argc, char** argv) {
             {{"grpc_port", (*broker)->grpc_port()},
              {"http_port", (*broker)->http_port()},
              {"admin_port", (*broker)->admin_port()}});
-  if (!ports_file.empty() && !WritePorts(ports_file, **broker)) {
+  const std::string ports = "{\"grpc\":" + std::to_string((*broker)->grpc_port()) +
+                            ",\"http\":" + std::to_string((*broker)->http_port()) +
+                            ",\"admin\":" + std::to_string((*broker)->admin_port()) + "}\n";
+  if (!ports_file.empty() && !WriteFileWhole(ports_file, ports)) {
     std::cerr << "sluice-broker: cannot write " << ports_file << "\n";
     return 1;
   }
 
-  int signal_number = 0;
-  sigwait(&ends, &signal_number);
+  end.Await();
   log.Write(Severity::kInfo, "draining");
   (*broker)->Stop(std::chrono::seconds(20));
   log.Write(Severity::kInfo, "stopped");

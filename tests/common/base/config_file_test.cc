@@ -104,7 +104,7 @@ TEST_F(ConfigFileTest, HostileFilesEndInAnError) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("one YAML mapping"));
   EXPECT_THAT(ErrorOf("- a"), HasSubstr("one YAML mapping"));
   EXPECT_THAT(ErrorOf("a: 1\n---\nb: 2"), HasSubstr("one YAML mapping"));
-  EXPECT_THAT(ErrorOf(std::string(2000000, '#')), HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(ErrorOf(std::string(2000000, '#')), HasSubstr("is larger than 1 MiB"));
   EXPECT_FALSE(ErrorOf(std::string(100000, '[')).empty());
   EXPECT_FALSE(ErrorOf(std::string("a: \0\xff", 6)).empty());
   // A small file that aliases would blow up.
