@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <malloc.h>
-
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <thread>
@@ -29,10 +27,6 @@ CancelToken CancelOnSignals() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Without a limit, malloc counts processors when a new thread first asks, and where /sys is not mounted
-  // that changes errno between gRPC 1.51's connect() and its look at errno: a call would fail, or the process
-  // abort.
-  mallopt(M_ARENA_MAX, 4);
   CLI::App app("Scoped tokens and uploads into Alibaba Cloud OSS, without a key.");
   app.footer("Exit codes: 0 done, 1 refused or failed, 2 usage or config, 75 try later, 130 Ctrl-C.");
   app.require_subcommand(1);

@@ -63,10 +63,11 @@ CallContext ContextOf(const grpc::ServerContext& context, bool tls, CancelToken 
 
 }  // namespace internal
 
+// The server goes before its queues.
 struct GrpcServer::Running {
-  std::unique_ptr<grpc::Server> server;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
   std::vector<std::thread> threads;
+  std::unique_ptr<grpc::Server> server;
 };
 
 GrpcServer::GrpcServer(GrpcServerOptions options) : options_(std::move(options)) {}

@@ -328,21 +328,22 @@ TEST_F(TokenIntegrationTest, TroubleWithStsHasAReasonForEach) {
 }
 
 TEST_F(TokenIntegrationTest, ARoleThatIsMissingOrDoesNotTrustIsTheOperatorsToMend) {
-  Stack::Options options;
-  options.grants = R"(
-- name: photos
-  who: [{provider: sandbox}]
-  role_arn: acs:ram::1000000000000001:role/nonesuch
-  bucket: sluice-demo
-  region: cn-hangzhou
-  endpoint: OSS_ENDPOINT
-  operations: [UPLOAD]
-)";
-  Start(options);
-  IssueTokenResponse token;
-
-  // The sandbox's user may assume one role only, so STS does not even say whether another exists.
-  EXPECT_EQ(ReasonOf(Issue(stack_->Mint("alice"), {}, token)), "STS_REFUSED");
+  const std::tuple<const char*, const char*, const char*, const char*> cases[] = {
+      {"user/broker\"]", "user/somebody-else\"]", "STS_REFUSED", "trust policy must name it"},
+      {"\"sts:AssumeRole\",\n      \"Resource\":\"acs:ram::1000000000000001:role/sluice-uploader\"",
+       "\"sts:AssumeRole\",\n      \"Resource\":\"acs:ram::1000000000000001:role/other\"", "STS_REFUSED",
+       "sts:AssumeRole"},
+      {"- name: sluice-uploader", "- name: renamed", "ROLE_NOT_FOUND", "check role_arn"}};
+  for (const auto& [from, to, reason, mend] : cases) {
+    Stack::Options options;
+    options.world_change = {from, to};
+    Start(options);
+    IssueTokenResponse token;
+    const grpc::Status status = Issue(stack_->Mint("alice"), {}, token);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << to;
+    EXPECT_EQ(ReasonOf(status), reason) << to;
+    EXPECT_THAT(status.error_message(), HasSubstr(mend));
+  }
 }
 
 TEST_F(TokenIntegrationTest, EveryDecisionIsAuditedAndNoSecretIsEverWritten) {

@@ -4,8 +4,10 @@
 #include <future>
 
 #include "common/base/config_file.h"
+#include "common/base/file.h"
 #include "common/http/curl_client.h"
 #include "gtest/gtest.h"
+#include "services/sandbox/world_config.h"
 #include "tests/support/loopback.h"
 
 namespace sluice::testing {
@@ -29,7 +31,17 @@ void Replace(std::string& text, const std::string& what, const std::string& with
 }  // namespace
 
 Stack::Stack(Options options) {
-  auto sandbox = sandbox::Sandbox::Start({}, nullptr, clock_, sandbox_log_);
+  std::unique_ptr<sandbox::World> world;
+  if (!options.world_change.first.empty()) {
+    std::string text = ReadFile(std::string(SLUICE_SOURCE_DIR) + "/deploy/config/sandbox.yaml").value();
+    Replace(text, "${SANDBOX_BROKER_SECRET}", "file:secret");
+    Replace(text, options.world_change.first, options.world_change.second);
+    dir_.Write("secret", "sandbox-broker-secret");
+    auto loaded = sandbox::LoadWorld(dir_.Write("world.yaml", text));
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    world = *std::move(loaded);
+  }
+  auto sandbox = sandbox::Sandbox::Start({}, std::move(world), clock_, sandbox_log_);
   EXPECT_TRUE(sandbox.ok()) << sandbox.status();
   sandbox_ = *std::move(sandbox);
   if (options.sts_endpoint.empty())

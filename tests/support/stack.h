@@ -24,6 +24,8 @@ class Stack {
     std::string sts_endpoint;
     // YAML lines that replace the usual grants.
     std::string grants;
+    // Text to replace in deploy/config/sandbox.yaml, and with what; the default world when empty.
+    std::pair<std::string, std::string> world_change;
     // `tls: {...}` of the gRPC and HTTP listeners; plaintext when empty.
     std::string tls;
     // Appended to the config.
