@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <future>
+#include <map>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -58,39 +61,100 @@ absl::StatusOr<Answer> Wait(absl::AnyInvocable<void(TokenClient::Done<Answer>)> 
 
 }  // namespace
 
+// A completion queue of its own rather than gRPC's callback threads: those end when the last channel goes,
+// and 1.51 cannot have that happen on one of themselves, where the end of a call would otherwise take it.
 struct TokenClient::Connection {
-  std::string target;
-  SecretString jwt;
-  std::unique_ptr<token::v1::TokenBroker::Stub> stub;
+  Connection(std::string address, SecretString proof, const std::shared_ptr<grpc::Channel>& channel)
+      : broker(std::move(address)), jwt(std::move(proof)), stub(token::v1::TokenBroker::NewStub(channel)) {
+    thread = std::thread([this] {
+      void* tag = nullptr;
+      for (bool ok = false; queue.Next(&tag, &ok);) {
+        const std::unique_ptr<Flight> ended(static_cast<Flight*>(tag));
+        in_flight->Remove(ended->number);
+        ended->Finish(broker);
+      }
+    });
+  }
+  ~Connection() {
+    in_flight->CancelAll();
+    queue.Shutdown();
+    thread.join();
+  }
+
+  // One call; the queue gives it back when it has ended.
+  struct Flight {
+    virtual ~Flight() = default;
+    virtual void Finish(const std::string& target) = 0;
+    grpc::ClientContext context;
+    grpc::Status status;
+    uint64_t number = 0;
+  };
+  // What may still be cancelled. Thread-safe.
+  class InFlight {
+   public:
+    uint64_t Add(Flight& flight) {
+      std::lock_guard lock(mutex_);
+      flights_[++last_] = &flight;
+      flight.number = last_;
+      return last_;
+    }
+    void Remove(uint64_t number) {
+      std::lock_guard lock(mutex_);
+      flights_.erase(number);
+    }
+    void Cancel(uint64_t number) {
+      std::lock_guard lock(mutex_);
+      const auto found = flights_.find(number);
+      if (found != flights_.end()) found->second->context.TryCancel();
+    }
+    void CancelAll() {
+      std::lock_guard lock(mutex_);
+      for (auto& [number, flight] : flights_) flight->context.TryCancel();
+    }
+
+   private:
+    std::mutex mutex_;
+    std::map<uint64_t, Flight*> flights_;  // guarded by mutex_, as is last_
+    uint64_t last_ = 0;
+  };
+  template <typename Answer>
+  struct TypedFlight final : Flight {
+    void Finish(const std::string& target) override {
+      if (status.ok()) {
+        done(std::move(answer));
+      } else {
+        done(FromGrpc(status, target));
+      }
+    }
+    Answer answer;
+    Done<Answer> done;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<Answer>> reader;
+  };
 
   template <typename Request, typename Answer>
-  void Call(void (token::v1::TokenBroker::Stub::async::*method)(grpc::ClientContext*, const Request*, Answer*,
-                                                                std::function<void(grpc::Status)>),
-            Request request, Deadline deadline, const CancelToken& cancel, Done<Answer> done) {
-    struct Flight {
-      grpc::ClientContext context;
-      Request request;
-      Answer answer;
-      Done<Answer> done;
-    };
-    auto flight = std::make_shared<Flight>();
-    flight->request = std::move(request);
+  void Call(std::unique_ptr<grpc::ClientAsyncResponseReader<Answer>> (token::v1::TokenBroker::Stub::*method)(
+                grpc::ClientContext*, const Request&, grpc::CompletionQueue*),
+            const Request& request, Deadline deadline, const CancelToken& cancel, Done<Answer> done) {
+    auto* flight = new TypedFlight<Answer>();
     flight->done = std::move(done);
     flight->context.set_deadline(std::chrono::system_clock::now() + deadline.Left());
     if (!jwt.empty()) flight->context.AddMetadata("authorization", "Bearer " + jwt.Reveal());
-    (stub->async()->*method)(&flight->context, &flight->request, &flight->answer,
-                             [flight, target = target](const grpc::Status& status) {
-                               auto finish = std::move(flight->done);
-                               if (status.ok()) {
-                                 finish(std::move(flight->answer));
-                               } else {
-                                 finish(FromGrpc(status, target));
-                               }
-                             });
-    cancel.OnCancel([weak = std::weak_ptr<Flight>(flight)] {
-      if (auto alive = weak.lock()) alive->context.TryCancel();
+    flight->reader = (stub.get()->*method)(&flight->context, request, &queue);
+    // Known before it can end, and ended only by the queue.
+    const uint64_t number = in_flight->Add(*flight);
+    flight->reader->Finish(&flight->answer, &flight->status, static_cast<Flight*>(flight));
+    // By number: the flight may be gone long before the token is cancelled.
+    cancel.OnCancel([weak = std::weak_ptr<InFlight>(in_flight), number] {
+      if (const auto alive = weak.lock()) alive->Cancel(number);
     });
   }
+
+  const std::string broker;
+  const SecretString jwt;
+  const std::unique_ptr<token::v1::TokenBroker::Stub> stub;
+  grpc::CompletionQueue queue;
+  const std::shared_ptr<InFlight> in_flight = std::make_shared<InFlight>();
+  std::thread thread;
 };
 
 absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Make(const TokenClientOptions& options) {
@@ -114,11 +178,8 @@ absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Make(const TokenClient
   grpc::ChannelArguments arguments;
   // A proxy has no business between this process and its own machine.
   if (!address.tls) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  auto connection = std::make_unique<Connection>();
-  connection->target = address.target;
-  connection->jwt = options.jwt;
-  connection->stub =
-      token::v1::TokenBroker::NewStub(grpc::CreateCustomChannel(address.target, credentials, arguments));
+  auto connection = std::make_unique<Connection>(
+      address.target, options.jwt, grpc::CreateCustomChannel(address.target, credentials, arguments));
   return std::unique_ptr<TokenClient>(new TokenClient(std::move(connection)));
 }
 
@@ -127,7 +188,7 @@ TokenClient::~TokenClient() = default;
 
 void TokenClient::IssueToken(token::v1::IssueTokenRequest request, Deadline deadline, CancelToken cancel,
                              Done<token::v1::IssueTokenResponse> done) {
-  connection_->Call(&token::v1::TokenBroker::Stub::async::IssueToken, std::move(request), deadline, cancel,
+  connection_->Call(&token::v1::TokenBroker::Stub::AsyncIssueToken, request, deadline, cancel,
                     std::move(done));
 }
 
@@ -139,7 +200,7 @@ absl::StatusOr<token::v1::IssueTokenResponse> TokenClient::IssueToken(token::v1:
 
 void TokenClient::ExplainAccess(token::v1::ExplainAccessRequest request, Deadline deadline,
                                 CancelToken cancel, Done<token::v1::ExplainAccessResponse> done) {
-  connection_->Call(&token::v1::TokenBroker::Stub::async::ExplainAccess, std::move(request), deadline, cancel,
+  connection_->Call(&token::v1::TokenBroker::Stub::AsyncExplainAccess, request, deadline, cancel,
                     std::move(done));
 }
 

@@ -27,8 +27,9 @@ struct TokenClientOptions {
 // Errors are the broker's own, with its reason and metadata. When the broker did not speak: `UNAVAILABLE`
 // `BROKER_UNREACHABLE`, `DEADLINE_EXCEEDED` `BROKER_TIMEOUT`, `CANCELLED` `CALL_CANCELLED`.
 //
-// Calls may outlive the client. `done` runs exactly once, on a gRPC thread, which must not be blocked. The
-// forms without `done` block for at most `deadline`, and must not be used on such a thread.
+// `done` runs exactly once, on the client's own thread, which must not be blocked and must not destroy the
+// client. The forms without `done` block for at most `deadline`, and must not be used on that thread.
+// Destroying the client cancels the calls under way and waits until each has ended.
 class TokenClient {
  public:
   template <typename Answer>

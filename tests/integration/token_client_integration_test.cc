@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C++ client against the real broker, in the clear and under TLS.
+#include <atomic>
 #include <future>
 
 #include "clients/cpp/token_client.h"
@@ -83,6 +84,24 @@ TEST(TokenClientTest, NobodyAndSilenceAndCancelHaveReasonsOfTheirOwn) {
 
   auto nobody = TokenClient::Make({"127.0.0.1:1", {}, ""}).value();
   EXPECT_THAT(nobody->IssueToken({}, Soon()), FailsWith(StatusCode::kUnavailable, "BROKER_UNREACHABLE"));
+}
+
+// With gRPC's callback threads, a client that went as its call ended took the last channel along on one of
+// them, and the process aborted now and then.
+TEST(TokenClientTest, ClientsThatComeAndGoHarmNothing) {
+  Stack stack;
+  const SilentListener silent;
+  for (int i = 0; i < 100; ++i) {
+    auto client = TokenClient::Make({stack.broker_grpc(), SecretString("a.b.c"), ""}).value();
+    EXPECT_THAT(client->IssueToken({}, Soon()), FailsWith(StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
+  }
+  std::atomic<int> ended = 0;
+  for (int i = 0; i < 20; ++i) {
+    auto client = TokenClient::Make({silent.address(), {}, ""}).value();
+    client->IssueToken({}, Soon(), CancelToken(),
+                       [&](const auto& answer) { ended += absl::IsCancelled(answer.status()); });
+  }
+  EXPECT_EQ(ended, 20);
 }
 
 TEST(TokenClientTest, BadOptionsAreRefusedBeforeAnyCall) {
