@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@ namespace sluice {
 namespace {
 
 using google::protobuf::Descriptor;
+using google::protobuf::DescriptorPool;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 
@@ -41,16 +43,26 @@ void Walk(const Descriptor& message, std::vector<std::string>& unmarked, int& ma
 }
 
 TEST(SensitiveFieldsTest, EveryFieldNamedLikeASecretIsMarked) {
-  const std::array<const FileDescriptor*, 4> files = {
-      token::v1::IssueTokenRequest::descriptor()->file(), config::v1::TokenBrokerConfig::descriptor()->file(),
-      config::v1::SandboxConfig::descriptor()->file(), config::v1::ClientConfig::descriptor()->file()};
+  // A mention of each library, or the linker would leave its descriptors out.
+  (void)token::v1::IssueTokenRequest::descriptor();
+  (void)config::v1::TokenBrokerConfig::descriptor();
+  (void)config::v1::SandboxConfig::descriptor();
+  (void)config::v1::ClientConfig::descriptor();
   std::vector<std::string> unmarked;
   int marked = 0;
+  int walked = 0;
 
-  for (const FileDescriptor* file : files) {
+  const std::filesystem::path root = std::string(SLUICE_SOURCE_DIR) + "/proto";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "sluice")) {
+    if (entry.path().extension() != ".proto") continue;
+    const std::string name = std::filesystem::relative(entry.path(), root).string();
+    const FileDescriptor* file = DescriptorPool::generated_pool()->FindFileByName(name);
+    ASSERT_NE(file, nullptr) << name << " is not linked into this test";
     for (int i = 0; i < file->message_type_count(); ++i) Walk(*file->message_type(i), unmarked, marked);
+    ++walked;
   }
 
+  EXPECT_GE(walked, 6);
   EXPECT_EQ(unmarked, std::vector<std::string>{});
   EXPECT_GE(marked, 3);
 }
