@@ -29,7 +29,8 @@ struct Broker::Parts {
         sts(*client, settings.sts_endpoint, std::move(own), clock),
         issuer(grants, sts, *audit, clock, settings.sts_timeout),
         api(authenticator, grants, issuer),
-        http_edge(api, {settings.real_status_codes, settings.development}),
+        http_edge(api, {settings.real_status_codes,
+                        settings.development && !settings.jwt.empty() ? settings.jwt[0].rules.issuer : ""}),
         grpc({Address(settings.grpc), std::move(credentials), settings.grpc.tls.has_value(), 0, 64 * 1024}),
         grpc_edge(api, grpc) {}
 

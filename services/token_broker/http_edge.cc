@@ -136,10 +136,16 @@ constexpr char kIndex[] =
     "POST /v1/tokens:issue    JSON of sluice.token.v1.IssueTokenRequest\n"
     "POST /v1/access:explain  JSON of sluice.token.v1.ExplainAccessRequest\n\n"
     "Each takes `Authorization: Bearer <JWT>`.\n";
-constexpr char kIndexDevelopment[] =
-    "\nTo copy, with the demo running:\n"
-    "  JWT=$(curl -s 'http://127.0.0.1:9003/token?subject=alice')\n"
-    "  curl -H \"Authorization: Bearer $JWT\" http://127.0.0.1:8080/get_sts_token\n";
+
+// Lines for a person at a development broker, with the address that they used themselves.
+std::string LinesToCopy(const std::string& issuer, std::string_view host) {
+  const bool plain =
+      host.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]") ==
+      std::string_view::npos;
+  if (issuer.empty() || host.empty() || !plain) return {};
+  return "\nTo copy, beside a sandbox:\n  JWT=$(curl -s '" + issuer + "/token?subject=alice')\n" +
+         "  curl -H \"Authorization: Bearer $JWT\" http://" + std::string(host) + "/get_sts_token\n";
+}
 
 class HttpExchange final : public http::Exchange {
  public:
@@ -170,7 +176,8 @@ class HttpExchange final : public http::Exchange {
     if (path == "/" && head_.method == "GET") {
       http::Answer answer;
       answer.headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}};
-      answer.body = std::string(kIndex) + (options_.development ? kIndexDevelopment : "");
+      answer.body =
+          kIndex + LinesToCopy(options_.development_issuer, http::FindHeader(head_.headers, "Host"));
       return respond(std::move(answer));
     }
     const bool known =

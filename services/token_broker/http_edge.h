@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "common/base/clock.h"
 #include "common/http/server.h"
 #include "services/token_broker/api.h"
@@ -14,8 +16,9 @@ class HttpEdge final : public http::Handler {
   struct Options {
     // Whether failures of /get_sts_token have their own HTTP status rather than 200.
     bool real_status_codes = false;
-    // Shown by `GET /`: lines to copy.
-    bool development = false;
+    // Address of the sandbox's identity provider: with it `GET /` shows lines to copy. Empty outside
+    // development.
+    std::string development_issuer;
   };
   // `api` must outlive it.
   HttpEdge(Api& api, Options options) : api_(api), options_(options) {}

@@ -257,7 +257,8 @@ TEST_F(TokenIntegrationTest, TheHttpTwinsSpeakTheProtosJson) {
   const http::Response explained =
       Post("/v1/access:explain", R"({"path":"a","operation":"OPERATION_DELETE"})", alice);
   EXPECT_EQ(ParseJson(explained.body)->at("reason").as_string(), "SCOPE_NOT_GRANTED");
-  EXPECT_THAT(Get("/").body, HasSubstr("/get_sts_token"));
+  EXPECT_THAT(Get("/").body, HasSubstr("curl -s '" + stack_->sandbox().issuer() + "/token?subject=alice'"));
+  EXPECT_THAT(Get("/").body, HasSubstr(stack_->broker_http() + "/get_sts_token"));
 
   auto error = [](const http::Response& response) {
     return std::pair<int, std::string>(response.status,
