@@ -22,7 +22,7 @@ using http::HasHeader;
 constexpr auto kSkew = std::chrono::minutes(15);
 
 // Queries that V1 signs, besides every `x-oss-*`.
-constexpr std::array<std::string_view, 59> kSubResources = {"acl",
+constexpr std::array<std::string_view, 60> kSubResources = {"acl",
                                                             "append",
                                                             "bucketInfo",
                                                             "callback",
@@ -54,6 +54,7 @@ constexpr std::array<std::string_view, 59> kSubResources = {"acl",
                                                             "replicationLocation",
                                                             "replicationProgress",
                                                             "requestPayment",
+                                                            "resourceGroup",
                                                             "response-cache-control",
                                                             "response-content-disposition",
                                                             "response-content-encoding",
