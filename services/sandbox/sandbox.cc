@@ -52,11 +52,14 @@ absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, 
   };
   ASSIGN_OR_RETURN(parts.oss_server, listen(parts.options.oss_port, parts.oss));
   ASSIGN_OR_RETURN(parts.sts_server, listen(parts.options.sts_port, parts.sts));
+  const auto set_issuer = [&parts](uint16_t port) {
+    parts.identity.SetIssuer("http://" + parts.options.public_host + ":" + std::to_string(port));
+  };
+  // A port that was chosen may be asked the moment it listens; a free one is known to nobody before this
+  // returns.
+  if (parts.options.identity_port != 0) set_issuer(parts.options.identity_port);
   ASSIGN_OR_RETURN(parts.identity_server, listen(parts.options.identity_port, parts.identity));
-  // Nobody knows the port before this function returns, unless it was chosen and is polled; then the first
-  // answers may lack the issuer.
-  parts.identity.SetIssuer("http://" + parts.options.public_host + ":" +
-                           std::to_string(parts.identity_server->port()));
+  if (parts.options.identity_port == 0) set_issuer(parts.identity_server->port());
   ASSIGN_OR_RETURN(parts.admin_server, listen(parts.options.admin_port, parts.admin));
   return out;
 }
