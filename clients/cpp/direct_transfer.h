@@ -23,7 +23,8 @@ struct TransferOptions {
   std::chrono::milliseconds pause{500};
   // Longest life of one request.
   std::chrono::milliseconds request_timeout{300000};
-  // Bytes that OSS has confirmed, and all there are. Called under no lock, one call at a time.
+  // Bytes that OSS has confirmed, and all there are. One call at a time; other parts wait
+  // for it, so it must be quick.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 

@@ -35,6 +35,10 @@ absl::Status FromGrpc(const grpc::Status& from, const std::string& target) {
       return Fail(status.code(), "BROKER_UNREACHABLE",
                   "the broker at " + target + " cannot be reached (" + from.error_message() +
                       "); check the address and that it runs");
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      // Of gRPC itself: a limit on sizes, which waiting does not mend. The broker's own comes with a reason.
+      return Fail(absl::StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE",
+                  "the request or the JWT is larger than the broker takes (" + from.error_message() + ")");
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return Fail(status.code(), "BROKER_TIMEOUT",
                   "the broker at " + target + " did not answer in time; try again");

@@ -24,8 +24,9 @@ struct TokenClientOptions {
 
 // Asks a token broker. Thread-safe; does not connect before the first call.
 //
-// Errors are the broker's own, with its reason and metadata. When the broker did not speak: `UNAVAILABLE`
-// `BROKER_UNREACHABLE`, `DEADLINE_EXCEEDED` `BROKER_TIMEOUT`, `CANCELLED` `CALL_CANCELLED`.
+// Errors are the broker's own, with its reason and metadata. When the broker did not speak:
+// `INVALID_ARGUMENT` `REQUEST_TOO_LARGE`, `UNAVAILABLE` `BROKER_UNREACHABLE`, `DEADLINE_EXCEEDED`
+// `BROKER_TIMEOUT`, `CANCELLED` `CALL_CANCELLED`.
 //
 // `done` runs exactly once, on the client's own thread, which must not be blocked and must not destroy the
 // client. The forms without `done` block for at most `deadline`, and must not be used on that thread.

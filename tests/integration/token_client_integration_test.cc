@@ -39,6 +39,13 @@ TEST(TokenClientTest, IssuesAndExplainsAndPassesOnTheBrokersReasons) {
   const absl::Status refused = client->IssueToken(wide, Soon()).status();
   EXPECT_THAT(refused, FailsWith(StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED"));
   EXPECT_EQ(Metadata(refused).at("nearest_grant"), "photos");
+
+  token::v1::IssueTokenRequest large;
+  large.set_path(std::string(70000, 'a'));
+  EXPECT_THAT(client->IssueToken(large, Soon()),
+              FailsWith(StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE"));
+  auto heavy = TokenClient::Make({stack.broker_grpc(), SecretString(std::string(30000, 'a')), ""}).value();
+  EXPECT_THAT(heavy->IssueToken({}, Soon()), FailsWith(StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE"));
 }
 
 TEST(TokenClientTest, WorksUnderTlsAndOnlyWithTheRightAuthority) {
