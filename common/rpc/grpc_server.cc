@@ -2,8 +2,6 @@
 #include "common/rpc/grpc_server.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "common/base/status.h"
@@ -11,27 +9,19 @@
 namespace sluice::rpc {
 namespace internal {
 
-struct CallCount::State {
-  std::mutex mutex;
-  std::condition_variable zero;
-  size_t count = 0;  // guarded by mutex
-};
-
-std::shared_ptr<CallCount::State> CallCount::MakeState() { return std::make_shared<State>(); }
-
 void CallCount::Add() {
-  std::lock_guard lock(state_->mutex);
-  ++state_->count;
+  std::lock_guard lock(mutex_);
+  ++count_;
 }
 
 void CallCount::Remove() {
-  std::lock_guard lock(state_->mutex);
-  if (--state_->count == 0) state_->zero.notify_all();
+  std::lock_guard lock(mutex_);
+  if (--count_ == 0) zero_.notify_all();
 }
 
 void CallCount::AwaitZero() {
-  std::unique_lock lock(state_->mutex);
-  state_->zero.wait(lock, [&] { return state_->count == 0; });
+  std::unique_lock lock(mutex_);
+  zero_.wait(lock, [&] { return count_ == 0; });
 }
 
 absl::Status MalformedRequest() {

@@ -5,7 +5,9 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -33,9 +35,9 @@ class CallCount {
   void AwaitZero();
 
  private:
-  struct State;
-  std::shared_ptr<State> state_ = MakeState();
-  static std::shared_ptr<State> MakeState();
+  std::mutex mutex_;
+  std::condition_variable zero_;
+  size_t count_ = 0;  // guarded by mutex_
 };
 
 absl::Status MalformedRequest();

@@ -8,17 +8,13 @@
 #include "google/rpc/status.pb.h"
 
 namespace sluice::rpc {
-namespace {
-
 absl::Status Presentable(const absl::Status& status) {
   if (!Reason(status).empty()) return status;
   if (status.code() == absl::StatusCode::kCancelled)
     return Fail(status.code(), "CALL_CANCELLED", "the caller no longer waits");
   return Fail(absl::StatusCode::kInternal, "INTERNAL_ERROR",
-              "an unexpected fault inside the service; its log has the request id");
+              "an unexpected fault inside the service; report it with the request id");
 }
-
-}  // namespace
 
 grpc::Status ToGrpc(const absl::Status& given) {
   if (given.ok()) return grpc::Status::OK;
@@ -68,51 +64,11 @@ int HttpStatusOf(absl::StatusCode code) {
   }
 }
 
-std::string_view CodeName(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kOk:
-      return "OK";
-    case absl::StatusCode::kCancelled:
-      return "CANCELLED";
-    case absl::StatusCode::kInvalidArgument:
-      return "INVALID_ARGUMENT";
-    case absl::StatusCode::kDeadlineExceeded:
-      return "DEADLINE_EXCEEDED";
-    case absl::StatusCode::kNotFound:
-      return "NOT_FOUND";
-    case absl::StatusCode::kAlreadyExists:
-      return "ALREADY_EXISTS";
-    case absl::StatusCode::kPermissionDenied:
-      return "PERMISSION_DENIED";
-    case absl::StatusCode::kUnauthenticated:
-      return "UNAUTHENTICATED";
-    case absl::StatusCode::kResourceExhausted:
-      return "RESOURCE_EXHAUSTED";
-    case absl::StatusCode::kFailedPrecondition:
-      return "FAILED_PRECONDITION";
-    case absl::StatusCode::kAborted:
-      return "ABORTED";
-    case absl::StatusCode::kOutOfRange:
-      return "OUT_OF_RANGE";
-    case absl::StatusCode::kUnimplemented:
-      return "UNIMPLEMENTED";
-    case absl::StatusCode::kInternal:
-      return "INTERNAL";
-    case absl::StatusCode::kUnavailable:
-      return "UNAVAILABLE";
-    case absl::StatusCode::kDataLoss:
-      return "DATA_LOSS";
-    default:
-      return "UNKNOWN";
-  }
-}
-
 std::string ErrorJson(const absl::Status& given, std::string_view request_id) {
   const absl::Status status = Presentable(given);
   boost::json::object metadata;
   for (const auto& [key, value] : Metadata(status)) metadata[key] = value;
-  const std::string code(CodeName(status.code()));
-  boost::json::object body{{"code", code},
+  boost::json::object body{{"code", absl::StatusCodeToString(status.code())},
                            {"reason", Reason(status)},
                            {"message", std::string(FromAbsl(status.message()))},
                            {"metadata", std::move(metadata)},

@@ -10,16 +10,16 @@
 // The one place where our errors become those of the two edges. Pure.
 namespace sluice::rpc {
 
-// With google.rpc.ErrorInfo and RetryInfo as details. A status that Fail did not build becomes `INTERNAL`
-// `INTERNAL_ERROR` with a text that says nothing about the inside.
+// What may be shown of a status: itself, or, where Fail did not build it, `INTERNAL` `INTERNAL_ERROR` with a
+// text that says nothing about the inside. The functions below apply it.
+absl::Status Presentable(const absl::Status& status);
+
+// With google.rpc.ErrorInfo and RetryInfo as details.
 grpc::Status ToGrpc(const absl::Status& status);
 
 // The usual HTTP status of a code: 400, 401, 403, 404, 409, 412 (FAILED_PRECONDITION), 429, 499, 500, 501,
 // 503, 504.
 int HttpStatusOf(absl::StatusCode code);
-
-// `PERMISSION_DENIED`
-std::string_view CodeName(absl::StatusCode code);
 
 // `{code, reason, message, metadata, requestId}`, and `retryAfterSeconds` where waiting helps.
 std::string ErrorJson(const absl::Status& status, std::string_view request_id);

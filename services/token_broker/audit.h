@@ -51,8 +51,8 @@ class Audit {
 
 // Appends to a file, or to standard output when `path` is empty, from a thread of its own. Holds at most
 // 4,096 lines; refuses new ones while the last write failed, and goes on by itself when writing works again.
-// What was accepted is written before the destructor returns. `INVALID_ARGUMENT` `CONFIG_INVALID` when the
-// file cannot be opened.
+// What was accepted is written before the destructor returns, unless writing fails to the end.
+// `INVALID_ARGUMENT` `CONFIG_INVALID` when the file cannot be opened.
 absl::StatusOr<std::unique_ptr<Audit>> OpenAudit(const std::string& path);
 
 }  // namespace sluice::broker

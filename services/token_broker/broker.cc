@@ -111,6 +111,9 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun:
   ASSIGN_OR_RETURN(auto providers, LoadProviders(settings));
   ASSIGN_OR_RETURN(auto audit, OpenAudit(settings.audit_file));
   ASSIGN_OR_RETURN(auto credentials, rpc::MakeServerCredentials(settings.grpc.tls));
+  // The same judgement for the others, so that bad files have one reason wherever they are named.
+  for (const auto* listener : {&settings.http, &settings.admin})
+    RETURN_IF_ERROR(rpc::MakeServerCredentials(listener->tls).status());
   auto client = http::MakeCurlClient({});
   std::unique_ptr<Broker> out(new Broker(std::make_unique<Parts>(std::move(settings), std::move(own), clock,
                                                                  log, std::move(providers), std::move(client),

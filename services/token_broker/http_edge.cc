@@ -74,7 +74,8 @@ http::Answer Json(int status, std::string body) {
   return answer;
 }
 
-http::Answer Refusal(const absl::Status& status, const std::string& request_id) {
+http::Answer Refusal(const absl::Status& given, const std::string& request_id) {
+  const absl::Status status = rpc::Presentable(given);
   http::Answer answer = Json(rpc::HttpStatusOf(status.code()), rpc::ErrorJson(status, request_id));
   if (const auto delay = RetryDelay(status))
     answer.headers.emplace_back("Retry-After",
@@ -95,16 +96,16 @@ http::Answer SdkAnswer(const IssueTokenResponse& issued) {
                                            {"Expiration", IsoExtended(expires)}}));
 }
 
-http::Answer SdkRefusal(const absl::Status& status, const std::string& request_id, bool real_status) {
+http::Answer SdkRefusal(const absl::Status& given, const std::string& request_id, bool real_status) {
+  const absl::Status status = rpc::Presentable(given);
   const int code = rpc::HttpStatusOf(status.code());
   http::Answer answer = Refusal(status, request_id);
   answer.status = real_status ? code : 200;
-  // ErrorJson knows what may be said; the SDKs want other names for it.
-  const auto common = ParseJson(answer.body).value().as_object();
-  answer.body = boost::json::serialize(boost::json::object{{"StatusCode", code},
-                                                           {"ErrorCode", common.at("reason")},
-                                                           {"ErrorMessage", common.at("message")},
-                                                           {"RequestId", request_id}});
+  answer.body =
+      boost::json::serialize(boost::json::object{{"StatusCode", code},
+                                                 {"ErrorCode", Reason(status)},
+                                                 {"ErrorMessage", std::string(FromAbsl(status.message()))},
+                                                 {"RequestId", request_id}});
   return answer;
 }
 

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "common/rpc/status_mapping.h"
+#include "absl/status/status.h"
 #include "gtest/gtest.h"
 
 namespace sluice::broker {
@@ -24,7 +24,7 @@ TEST(ReasonsTest, EachIsInTheProtosCommentsAndTheReadmesTable) {
   for (const ReasonEntry& entry : kReasons) {
     const std::string reason(entry.reason);
     EXPECT_NE(proto.find("`" + reason + "`"), std::string::npos) << reason;
-    const std::string row = "| `" + reason + "` | `" + std::string(rpc::CodeName(entry.code)) + "` | " +
+    const std::string row = "| `" + reason + "` | `" + absl::StatusCodeToString(entry.code) + "` | " +
                             (entry.retryable ? "yes" : "no") + " | " + std::string(entry.mend) + " |";
     EXPECT_NE(readme.find(row), std::string::npos) << row;
   }
