@@ -8,34 +8,90 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/crypto/digest.h"
+#include "common/identity/client_certificate.h"
 
 namespace sluice::identity {
+namespace {
 
-absl::StatusOr<Caller> Authenticator::Authenticate(std::string_view authorization) const {
-  if (authorization.empty()) {
-    if (anonymous_) return Caller{*anonymous_, "anonymous", {}, true};
-    return Fail(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
-                "no proof of who is calling; send `authorization: Bearer <JWT>`");
+Failure Refused(const char* reason, std::string_view what) {
+  return Fail(absl::StatusCode::kUnauthenticated, reason, what);
+}
+
+absl::StatusOr<Caller> FromCertificate(const CertificateProvider& provider, std::string_view pem) {
+  ASSIGN_OR_RETURN(const CertificateNames names, ReadCertificateNames(pem));
+  const bool uri = provider.kind == CertificateProvider::Kind::kUri;
+  const auto& candidates = uri ? names.uris : names.dns;
+  if (candidates.size() != 1)
+    return Refused("CERTIFICATE_REJECTED",
+                   std::string("the client certificate is not accepted: it needs exactly one ") +
+                       (uri ? "URI" : "DNS name") + " as subjectAltName");
+  Caller out{provider.name, candidates.front(), {}, false, std::nullopt};
+  out.claims["uri"] = boost::json::value_from(names.uris);
+  out.claims["dns"] = boost::json::value_from(names.dns);
+  return out;
+}
+
+}  // namespace
+
+void Authenticator::Authenticate(const Proof& proof, Done done) const {
+  if (!proof.authorization.empty() && !proof.ticket.empty())
+    return done(Refused("TOKEN_MALFORMED", "send one proof, a JWT or a ticket, not both"));
+  if (!proof.authorization.empty()) return AuthenticateJwt(proof.authorization, std::move(done));
+  if (!proof.ticket.empty()) {
+    if (providers_.tickets == nullptr)
+      return done(Refused("TICKET_REJECTED", "the ticket is not accepted: this service takes none"));
+    auto ticket = providers_.tickets->Open(proof.ticket, clock_.Now());
+    if (!ticket.ok()) return done(ticket.status());
+    TicketParty subject = ticket->subject;
+    return done(Caller{std::move(subject.provider), std::move(subject.subject), std::move(subject.claims),
+                       false, *std::move(ticket)});
   }
+  if (!proof.client_certificate.empty() && providers_.certificate)
+    return done(FromCertificate(*providers_.certificate, proof.client_certificate));
+  if (providers_.anonymous) return done(Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt});
+  done(Refused("TOKEN_MISSING", "no proof of who is calling; send `authorization: Bearer <JWT>`"));
+}
+
+void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) const {
   constexpr std::string_view kScheme = "Bearer ";
   if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kScheme)))
-    return Fail(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED",
-                "the authorization header must be `Bearer <JWT>`");
+    return done(Refused("TOKEN_MALFORMED", "the authorization header must be `Bearer <JWT>`"));
   authorization.remove_prefix(kScheme.size());
-  ASSIGN_OR_RETURN(UnverifiedJwt token, ParseJwt(authorization));
-  const auto provider = std::find_if(providers_.begin(), providers_.end(),
-                                     [&](const auto& known) { return known.rules.issuer == token.issuer; });
-  if (provider == providers_.end())
-    return Fail(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED",
-                "the token is not accepted: its issuer is not configured here");
-  const auto keys = provider->keys->Current();
-  if (keys == nullptr)
-    return Fail(absl::StatusCode::kUnavailable, "IDENTITY_KEYS_MISSING",
-                "the keys of this identity provider could not be fetched yet; try again")
-        .RetryAfter(std::chrono::seconds(2));
-  RETURN_IF_ERROR(VerifyJwt(token, *keys, provider->rules, clock_.Now()));
-  std::string subject(JsonText(token.claims, "sub"));
-  return Caller{provider->name, std::move(subject), std::move(token.claims), false};
+  const std::string digest = crypto::Sha256(authorization);
+  if (auto known = verified_.Find(digest, clock_.Now());
+      known && providers_.jwt[known->provider].keys->Current() == known->keys)
+    return done(*known->caller);
+  auto token = ParseJwt(authorization);
+  if (!token.ok()) return done(token.status());
+  const auto found = std::find_if(providers_.jwt.begin(), providers_.jwt.end(), [&](const auto& provider) {
+    return provider.rules.issuer == token->issuer;
+  });
+  if (found == providers_.jwt.end())
+    return done(Refused("TOKEN_REJECTED", "the token is not accepted: its issuer is not configured here"));
+  const auto provider = static_cast<size_t>(found - providers_.jwt.begin());
+  auto keys = found->keys->Current();
+  if (keys == nullptr) {
+    return done(Fail(absl::StatusCode::kUnavailable, "IDENTITY_KEYS_MISSING",
+                     "the keys of this identity provider could not be fetched yet; try again")
+                    .RetryAfter(std::chrono::seconds(2)));
+  }
+  if (keys->Find(token->kid, token->algorithm) != nullptr)
+    return done(Verify(*token, provider, digest, keys));
+  // Perhaps the provider has rotated its keys.
+  found->keys->Refresh([this, provider, digest, token = *std::move(token), done = std::move(done)]() mutable {
+    done(Verify(token, provider, digest, providers_.jwt[provider].keys->Current()));
+  });
+}
+
+absl::StatusOr<Caller> Authenticator::Verify(const UnverifiedJwt& token, size_t provider,
+                                             const std::string& digest,
+                                             const std::shared_ptr<const Jwks>& keys) const {
+  const JwtProvider& known = providers_.jwt[provider];
+  ASSIGN_OR_RETURN(const Time expires, VerifyJwt(token, *keys, known.rules, clock_.Now()));
+  Caller caller{known.name, std::string(JsonText(token.claims, "sub")), token.claims, false, std::nullopt};
+  verified_.Put(digest, {std::make_shared<const Caller>(caller), expires, provider, keys});
+  return caller;
 }
 
 }  // namespace sluice::identity

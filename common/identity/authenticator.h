@@ -7,11 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/identity/caller.h"
 #include "common/identity/jwt.h"
 #include "common/identity/key_source.h"
+#include "common/identity/ticket.h"
+#include "common/identity/verified_tokens.h"
 
 namespace sluice::identity {
 
@@ -21,23 +24,58 @@ struct JwtProvider {
   std::shared_ptr<KeySource> keys;
 };
 
+// Callers known by the certificate of their TLS connection. The subject is its one SAN of the kind named; all
+// names are claims, `uri` and `dns`.
+struct CertificateProvider {
+  enum class Kind { kUri, kDns };
+  std::string name;
+  Kind kind = Kind::kUri;
+};
+
+// Every way to be somebody. Issuers are unique.
+struct IdentityProviders {
+  std::vector<JwtProvider> jwt;
+  std::optional<CertificateProvider> certificate;
+  // Name of the provider for callers without proof; absent where there is none.
+  std::optional<std::string> anonymous;
+  // Null where no tickets are known.
+  std::shared_ptr<const TicketRing> tickets;
+};
+
+// What a caller shows. Each is empty where there was none.
+struct Proof {
+  // The authorization header's value.
+  std::string_view authorization;
+  std::string_view ticket;
+  // PEM, already verified by the listener.
+  std::string_view client_certificate;
+};
+
 // Turns a caller's proof into a caller. Thread-safe; never blocks.
 class Authenticator {
  public:
-  // `anonymous` is the name of the provider for callers without proof; absent where there is none. Issuers
-  // are unique.
-  Authenticator(std::vector<JwtProvider> providers, std::optional<std::string> anonymous, const Clock& clock)
-      : providers_(std::move(providers)), anonymous_(std::move(anonymous)), clock_(clock) {}
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Caller>)>;
 
-  // `authorization` is the header's value, empty where there was none. A proof that is not accepted never
-  // makes its caller anonymous. Besides what ParseJwt and VerifyJwt give: `UNAUTHENTICATED` `TOKEN_MISSING`;
-  // `UNAVAILABLE` `IDENTITY_KEYS_MISSING` with a retry delay while the provider's keys were never obtained.
-  absl::StatusOr<Caller> Authenticate(std::string_view authorization) const;
+  // `clock` must outlive it.
+  Authenticator(IdentityProviders providers, const Clock& clock)
+      : providers_(std::move(providers)), clock_(clock) {}
+
+  // Calls `done` exactly once: at once, or, for a token whose key is unknown, after the provider's keys were
+  // fetched again, on a thread that must not be blocked. A certificate counts only without a token and a
+  // ticket; a proof that is not accepted never makes its caller somebody else, or anonymous. Besides what
+  // ParseJwt, VerifyJwt and TicketRing::Open give, `UNAUTHENTICATED`: `TOKEN_MISSING`, `TOKEN_MALFORMED` (two
+  // proofs), `CERTIFICATE_REJECTED`, `TICKET_REJECTED`; `UNAVAILABLE` `IDENTITY_KEYS_MISSING` with a retry
+  // delay while the provider's keys were never obtained.
+  void Authenticate(const Proof& proof, Done done) const;
 
  private:
-  const std::vector<JwtProvider> providers_;
-  const std::optional<std::string> anonymous_;
+  void AuthenticateJwt(std::string_view authorization, Done done) const;
+  absl::StatusOr<Caller> Verify(const UnverifiedJwt& token, size_t provider, const std::string& digest,
+                                const std::shared_ptr<const Jwks>& keys) const;
+
+  const IdentityProviders providers_;
   const Clock& clock_;
+  mutable VerifiedTokens verified_;
 };
 
 }  // namespace sluice::identity

@@ -16,7 +16,7 @@ class VerificationKey {
   virtual ~VerificationKey() = default;
   // Empty where the JWKS gives none.
   virtual const std::string& kid() const = 0;
-  // `RS256` or `ES256`.
+  // As `alg` names it.
   virtual const std::string& algorithm() const = 0;
   virtual bool Verifies(std::string_view text, std::string_view signature) const = 0;
 };
@@ -34,10 +34,11 @@ class Jwks {
   std::vector<std::unique_ptr<VerificationKey>> keys_;
 };
 
-// Reads an RFC 7517 set: RSA of 2048 to 8192 bits (RS256) and P-256 (ES256). Keys of other kinds, for
-// encryption, or for other algorithms are left out. Fails with `INVALID_ARGUMENT` `JWKS_INVALID`: not such a
-// document, over 1 MiB or 64 keys, a key that is malformed, weak, private or symmetric, a kid twice, or no
-// usable key.
+// Reads an RFC 7517 set: RSA of 2048 to 8192 bits (the RS or PS algorithm that `alg` names, RS256 without),
+// P-256, P-384 and P-521 (ES256, ES384, ES512) and Ed25519 (EdDSA). Keys of other kinds, for encryption, for
+// other operations than `verify`, or for other algorithms are left out. Fails with `INVALID_ARGUMENT`
+// `JWKS_INVALID`: not such a document, over 1 MiB or 64 keys, a key that is malformed, weak, private or
+// symmetric, a kid twice, or no usable key.
 absl::StatusOr<std::shared_ptr<const Jwks>> ParseJwks(std::string_view text);
 
 }  // namespace sluice::identity

@@ -36,11 +36,12 @@ struct JwtRules {
 
 // Takes a token apart. `UNAUTHENTICATED` `TOKEN_MALFORMED`: over 16 KiB, not three parts of strict base64url,
 // JSON with duplicate members, header with `crit`, a type of token that is not a caller's, no issuer;
-// `TOKEN_REJECTED`: an algorithm other than RS256 and ES256.
+// `TOKEN_REJECTED`: an algorithm that FindJwsAlgorithm does not know.
 absl::StatusOr<UnverifiedJwt> ParseJwt(std::string_view token);
 
 // `UNAUTHENTICATED` `TOKEN_REJECTED` (signature, key, issuer, audience, not valid yet, no subject, a claim of
-// the wrong type) or `TOKEN_EXPIRED`. The signature is judged first.
-absl::Status VerifyJwt(const UnverifiedJwt& token, const Jwks& keys, const JwtRules& rules, Time now);
+// the wrong type) or `TOKEN_EXPIRED`. The signature is judged first. Gives the time from which the token is
+// no longer accepted.
+absl::StatusOr<Time> VerifyJwt(const UnverifiedJwt& token, const Jwks& keys, const JwtRules& rules, Time now);
 
 }  // namespace sluice::identity

@@ -4,7 +4,6 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
@@ -13,67 +12,74 @@
 #include "common/crypto/encoding.h"
 
 namespace sluice::identity {
-
-struct JwtSigner::Key {
-  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pair{nullptr, EVP_PKEY_free};
-
-  std::string Number(const char* name, int width) const {
-    BIGNUM* number = nullptr;
-    EVP_PKEY_get_bn_param(pair.get(), name, &number);
-    std::string out(static_cast<size_t>(std::max(width, BN_num_bytes(number))), '\0');
-    BN_bn2binpad(number, reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size()));
-    BN_free(number);
-    return crypto::Base64UrlEncode(out);
-  }
-
-  std::string Sign(const std::string& text) const {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    std::string out(2048, '\0');
-    size_t size = out.size();
-    const bool made = EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, pair.get()) == 1 &&
-                      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size,
-                                     reinterpret_cast<const unsigned char*>(text.data()), text.size()) == 1;
-    if (!made) abort();  // only without memory or with a broken OpenSSL
-    out.resize(size);
-    return out;
-  }
-};
-
 namespace {
 
-// OpenSSL gives DER; JOSE wants r and s side by side.
-std::string SideBySide(const std::string& der) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
-  ECDSA_SIG* parts = d2i_ECDSA_SIG(nullptr, &bytes, static_cast<long>(der.size()));
-  std::string out(64, '\0');
-  BN_bn2binpad(ECDSA_SIG_get0_r(parts), reinterpret_cast<unsigned char*>(out.data()), 32);
-  BN_bn2binpad(ECDSA_SIG_get0_s(parts), reinterpret_cast<unsigned char*>(out.data()) + 32, 32);
-  ECDSA_SIG_free(parts);
-  return out;
+using Family = JwsAlgorithm::Family;
+
+// Without memory or with a broken OpenSSL there is nothing to go on with.
+template <typename T>
+T OrAbort(T made) {
+  if (!made) abort();
+  return made;
+}
+
+KeyHandle NewKey(const JwsAlgorithm& algorithm, unsigned rsa_bits) {
+  EVP_PKEY* key = nullptr;
+  switch (algorithm.family) {
+    case Family::kRsaPkcs1:
+    case Family::kRsaPss:
+      key = EVP_RSA_gen(rsa_bits);
+      break;
+    case Family::kEcdsa:
+      key = EVP_EC_gen(algorithm.group);
+      break;
+    case Family::kEd25519:
+      key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
+      break;
+  }
+  return KeyHandle(OrAbort(key));
+}
+
+std::string Number(EVP_PKEY* key, const char* name, size_t width) {
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key, name, &number);
+  std::string out(std::max(width, static_cast<size_t>(BN_num_bytes(number))), '\0');
+  BN_bn2binpad(number, reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size()));
+  BN_free(number);
+  return crypto::Base64UrlEncode(out);
 }
 
 }  // namespace
 
-JwtSigner::JwtSigner(Algorithm algorithm, std::string kid, unsigned rsa_bits)
-    : algorithm_(algorithm), kid_(std::move(kid)), key_(std::make_unique<Key>()) {
-  key_->pair.reset(algorithm == Algorithm::kRs256 ? EVP_RSA_gen(rsa_bits) : EVP_EC_gen("P-256"));
-  if (!key_->pair) abort();
-}
-JwtSigner::~JwtSigner() = default;
-
-std::string_view JwtSigner::algorithm() const { return algorithm_ == Algorithm::kRs256 ? "RS256" : "ES256"; }
+JwtSigner::JwtSigner(std::string_view algorithm, std::string kid, unsigned rsa_bits)
+    : algorithm_(*OrAbort(FindJwsAlgorithm(algorithm))),
+      kid_(std::move(kid)),
+      key_(NewKey(algorithm_, rsa_bits)) {}
 
 boost::json::object JwtSigner::Jwk() const {
   boost::json::object jwk{{"kid", kid_}, {"use", "sig"}, {"alg", std::string(algorithm())}};
-  if (algorithm_ == Algorithm::kRs256) {
-    jwk["kty"] = "RSA";
-    jwk["n"] = key_->Number(OSSL_PKEY_PARAM_RSA_N, 0);
-    jwk["e"] = key_->Number(OSSL_PKEY_PARAM_RSA_E, 0);
-  } else {
-    jwk["kty"] = "EC";
-    jwk["crv"] = "P-256";
-    jwk["x"] = key_->Number(OSSL_PKEY_PARAM_EC_PUB_X, 32);
-    jwk["y"] = key_->Number(OSSL_PKEY_PARAM_EC_PUB_Y, 32);
+  switch (algorithm_.family) {
+    case Family::kRsaPkcs1:
+    case Family::kRsaPss:
+      jwk["kty"] = "RSA";
+      jwk["n"] = Number(key_.get(), OSSL_PKEY_PARAM_RSA_N, 0);
+      jwk["e"] = Number(key_.get(), OSSL_PKEY_PARAM_RSA_E, 0);
+      break;
+    case Family::kEcdsa:
+      jwk["kty"] = "EC";
+      jwk["crv"] = std::string(algorithm_.curve);
+      jwk["x"] = Number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_X, algorithm_.width);
+      jwk["y"] = Number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_Y, algorithm_.width);
+      break;
+    case Family::kEd25519: {
+      std::string raw(32, '\0');
+      size_t size = raw.size();
+      EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(raw.data()), &size);
+      jwk["kty"] = "OKP";
+      jwk["crv"] = "Ed25519";
+      jwk["x"] = crypto::Base64UrlEncode(raw);
+      break;
+    }
   }
   return jwk;
 }
@@ -85,9 +91,7 @@ std::string JwtSigner::Sign(const boost::json::object& claims) const {
 
 std::string JwtSigner::SignTexts(std::string_view header, std::string_view claims) const {
   const std::string text = crypto::Base64UrlEncode(header) + "." + crypto::Base64UrlEncode(claims);
-  const std::string signature = key_->Sign(text);
-  return text + "." +
-         crypto::Base64UrlEncode(algorithm_ == Algorithm::kRs256 ? signature : SideBySide(signature));
+  return text + "." + crypto::Base64UrlEncode(*OrAbort(JwsSign(algorithm_, *key_, text)));
 }
 
 }  // namespace sluice::identity

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "boost/json.hpp"
+#include "common/identity/jws.h"
 
 namespace sluice::identity {
 
@@ -13,12 +13,10 @@ namespace sluice::identity {
 // and for tests. Thread-safe.
 class JwtSigner {
  public:
-  enum class Algorithm { kRs256, kEs256 };
-  // `rsa_bits` below 2048 is for tests of what refuses it.
-  JwtSigner(Algorithm algorithm, std::string kid, unsigned rsa_bits = 2048);
-  ~JwtSigner();
+  // `algorithm` is one that FindJwsAlgorithm knows. `rsa_bits` below 2048 is for tests of what refuses it.
+  JwtSigner(std::string_view algorithm, std::string kid, unsigned rsa_bits = 2048);
 
-  std::string_view algorithm() const;
+  std::string_view algorithm() const { return algorithm_.name; }
   // The public half as RFC 7517 has it, with kid, use and alg.
   boost::json::object Jwk() const;
   // A token with the usual header.
@@ -27,10 +25,9 @@ class JwtSigner {
   std::string SignTexts(std::string_view header, std::string_view claims) const;
 
  private:
-  struct Key;
-  const Algorithm algorithm_;
+  const JwsAlgorithm& algorithm_;
   const std::string kid_;
-  const std::unique_ptr<Key> key_;
+  const KeyHandle key_;
 };
 
 }  // namespace sluice::identity

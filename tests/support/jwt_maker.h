@@ -11,11 +11,8 @@ namespace sluice::testing {
 // An identity provider of the test's own: makes tokens, good and bad.
 class JwtMaker {
  public:
-  enum class Kind { kRs256, kEs256 };
-  explicit JwtMaker(Kind kind, std::string kid = "k1", unsigned rsa_bits = 2048)
-      : signer_(kind == Kind::kRs256 ? identity::JwtSigner::Algorithm::kRs256
-                                     : identity::JwtSigner::Algorithm::kEs256,
-                std::move(kid), rsa_bits) {}
+  explicit JwtMaker(std::string_view algorithm, std::string kid = "k1", unsigned rsa_bits = 2048)
+      : signer_(algorithm, std::move(kid), rsa_bits) {}
 
   boost::json::object Jwk() const { return signer_.Jwk(); }
   std::string Jwks() const {

@@ -12,12 +12,13 @@
 
 namespace sluice::testing {
 
-// A self-signed certificate for 127.0.0.1 and localhost, and its key, as PEM; good for an hour.
+// A self-signed certificate, for 127.0.0.1 and localhost unless told otherwise, and its key, as PEM; good for an
+// hour.
 struct TestCertificate {
   std::string certificate;
   std::string key;
 
-  TestCertificate() {
+  explicit TestCertificate(const char* names = "DNS:localhost,IP:127.0.0.1") {
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pair(EVP_EC_gen("P-256"), EVP_PKEY_free);
     const std::unique_ptr<X509, decltype(&X509_free)> x509(X509_new(), X509_free);
     X509_set_version(x509.get(), 2);
@@ -30,7 +31,7 @@ struct TestCertificate {
                                -1, -1, 0);
     X509_set_issuer_name(x509.get(), name);
     Extend(x509.get(), NID_basic_constraints, "critical,CA:TRUE");
-    Extend(x509.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+    Extend(x509.get(), NID_subject_alt_name, names);
     EXPECT_GT(X509_sign(x509.get(), pair.get(), EVP_sha256()), 0);
     certificate = Pem([&](BIO* to) { PEM_write_bio_X509(to, x509.get()); });
     key = Pem(

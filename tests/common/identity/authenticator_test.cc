@@ -4,6 +4,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/jwt_maker.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/test_certificate.h"
 
 namespace sluice::identity {
 namespace {
@@ -16,6 +17,13 @@ class GivenKeys final : public KeySource {
  public:
   explicit GivenKeys(std::shared_ptr<const Jwks> keys) : keys_(std::move(keys)) {}
   std::shared_ptr<const Jwks> Current() const override { return keys_; }
+  void Refresh(absl::AnyInvocable<void()> done) override {
+    ++refreshes;
+    if (after_refresh != nullptr) keys_ = after_refresh;
+    done();
+  }
+  std::shared_ptr<const Jwks> after_refresh;
+  int refreshes = 0;
 
  private:
   std::shared_ptr<const Jwks> keys_;
@@ -23,22 +31,36 @@ class GivenKeys final : public KeySource {
 
 class AuthenticatorTest : public ::testing::Test {
  protected:
-  Authenticator Make(std::optional<std::string> anonymous, bool with_keys = true) {
-    auto keys = std::make_shared<GivenKeys>(with_keys ? ParseJwks(maker_.Jwks()).value() : nullptr);
-    return Authenticator({{"app", {"https://id", {"sluice"}, std::chrono::seconds(0)}, keys}},
-                         std::move(anonymous), clock_);
+  void SetUp() override { keys_ = std::make_shared<GivenKeys>(ParseJwks(maker_.Jwks()).value()); }
+  std::unique_ptr<Authenticator> Make(std::optional<std::string> anonymous) {
+    IdentityProviders providers;
+    providers.jwt = {{"app", {"https://id", {"sluice"}, std::chrono::seconds(0)}, keys_}};
+    providers.certificate = CertificateProvider{"mesh", CertificateProvider::Kind::kUri};
+    providers.anonymous = std::move(anonymous);
+    providers.tickets = tickets_;
+    return std::make_unique<Authenticator>(std::move(providers), clock_);
+  }
+  static absl::StatusOr<Caller> Judge(const Authenticator& authenticator, const Proof& proof) {
+    absl::StatusOr<Caller> out = absl::UnknownError("not called");
+    authenticator.Authenticate(proof, [&](absl::StatusOr<Caller> caller) { out = std::move(caller); });
+    return out;
+  }
+  absl::StatusOr<Caller> JudgeHeader(std::optional<std::string> anonymous, const std::string& value) {
+    return Judge(*Make(std::move(anonymous)), {value, "", ""});
   }
   std::string Token(const char* issuer = "https://id") {
     return maker_.Token(
         {{"iss", issuer}, {"sub", "alice"}, {"aud", "sluice"}, {"exp", 1767229200}, {"tenant", "acme"}});
   }
-  JwtMaker maker_{JwtMaker::Kind::kEs256};
+  JwtMaker maker_{"ES256"};
+  std::shared_ptr<GivenKeys> keys_;
+  const std::shared_ptr<const TicketRing> tickets_ = TicketRing::Ephemeral("sluice");
   sluice::testing::FakeClock clock_;
 };
 
 TEST_F(AuthenticatorTest, ABearerTokenBecomesACallerWithItsClaims) {
   for (const char* scheme : {"Bearer ", "bearer "}) {
-    const auto caller = Make(std::nullopt).Authenticate(scheme + Token());
+    const auto caller = JudgeHeader(std::nullopt, scheme + Token());
     ASSERT_THAT(caller, IsOk());
     EXPECT_EQ(caller->provider, "app");
     EXPECT_EQ(caller->subject, "alice");
@@ -48,9 +70,8 @@ TEST_F(AuthenticatorTest, ABearerTokenBecomesACallerWithItsClaims) {
 }
 
 TEST_F(AuthenticatorTest, AnonymousExistsOnlyWhereConfigured) {
-  EXPECT_THAT(Make(std::nullopt).Authenticate(""),
-              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING"));
-  const auto caller = Make("anon").Authenticate("");
+  EXPECT_THAT(JudgeHeader(std::nullopt, ""), FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING"));
+  const auto caller = JudgeHeader("anon", "");
   ASSERT_THAT(caller, IsOk());
   EXPECT_TRUE(caller->anonymous);
   EXPECT_EQ(caller->provider, "anon");
@@ -59,19 +80,93 @@ TEST_F(AuthenticatorTest, AnonymousExistsOnlyWhereConfigured) {
 TEST_F(AuthenticatorTest, ABadProofNeverBecomesAnonymous) {
   for (const std::string& value : {std::string("Bearer "), std::string("Bearer x"), std::string("Basic eDp5"),
                                    " Bearer " + Token(), "Bearer  " + Token(), std::string("Bearer")}) {
-    EXPECT_THAT(Make("anon").Authenticate(value),
-                FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"))
+    EXPECT_THAT(JudgeHeader("anon", value), FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"))
         << value;
   }
-  EXPECT_THAT(Make("anon").Authenticate("Bearer " + Token("https://evil")),
+  EXPECT_THAT(JudgeHeader("anon", "Bearer " + Token("https://evil")),
               FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED"));
 }
 
 TEST_F(AuthenticatorTest, WithoutKeysYetTheCallerIsToldToRetry) {
-  const absl::Status status = Make("anon", false).Authenticate("Bearer " + Token()).status();
+  keys_ = std::make_shared<GivenKeys>(nullptr);
+  const absl::Status status = JudgeHeader("anon", "Bearer " + Token()).status();
 
   EXPECT_THAT(status, FailsWith(absl::StatusCode::kUnavailable, "IDENTITY_KEYS_MISSING"));
   EXPECT_TRUE(RetryDelay(status).has_value());
+}
+
+TEST_F(AuthenticatorTest, AnUnknownKeyIsAskedForOnceAndThenKnown) {
+  const JwtMaker next("ES256", "k2");
+  const std::string token =
+      "Bearer " +
+      next.Token({{"iss", "https://id"}, {"sub", "alice"}, {"aud", "sluice"}, {"exp", 1767229200}});
+  EXPECT_THAT(JudgeHeader(std::nullopt, token),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED"));
+  keys_->after_refresh = ParseJwks(next.Jwks()).value();
+  EXPECT_THAT(JudgeHeader(std::nullopt, token), IsOk());
+  EXPECT_EQ(keys_->refreshes, 2);
+}
+
+TEST_F(AuthenticatorTest, ATokenVerifiedBeforeIsRefusedOnceItsKeyHasLeftOrItHasExpired) {
+  const auto authenticator = Make(std::nullopt);
+  const std::string header = "Bearer " + Token();
+  EXPECT_THAT(Judge(*authenticator, {header, "", ""}), IsOk());
+  EXPECT_THAT(Judge(*authenticator, {header, "", ""}), IsOk());
+  clock_.Advance(std::chrono::hours(1));
+  EXPECT_THAT(Judge(*authenticator, {header, "", ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_EXPIRED"));
+  clock_.Advance(-std::chrono::hours(1));
+  EXPECT_THAT(Judge(*authenticator, {header, "", ""}), IsOk());
+  keys_->after_refresh = ParseJwks(JwtMaker("ES256", "k2").Jwks()).value();
+  keys_->Refresh([] {});
+  EXPECT_THAT(Judge(*authenticator, {header, "", ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED"));
+}
+
+TEST_F(AuthenticatorTest, ACertificateIsItsOneUri) {
+  const sluice::testing::TestCertificate one("URI:spiffe://acme/ns/web,DNS:web.acme");
+  const auto caller = Judge(*Make("anon"), {"", "", one.certificate});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->provider, "mesh");
+  EXPECT_EQ(caller->subject, "spiffe://acme/ns/web");
+  EXPECT_EQ(caller->claims.at("dns").as_array().at(0).as_string(), "web.acme");
+  for (const char* names : {"DNS:web.acme", "URI:spiffe://a/b,URI:spiffe://a/c"}) {
+    const sluice::testing::TestCertificate other(names);
+    EXPECT_THAT(Judge(*Make("anon"), {"", "", other.certificate}),
+                FailsWith(absl::StatusCode::kUnauthenticated, "CERTIFICATE_REJECTED"))
+        << names;
+  }
+  EXPECT_THAT(Judge(*Make("anon"), {"", "", "-----BEGIN CERTIFICATE-----"}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "CERTIFICATE_REJECTED"));
+}
+
+TEST_F(AuthenticatorTest, ABadTokenIsNotSavedByACertificate) {
+  const sluice::testing::TestCertificate good("URI:spiffe://acme/ns/web");
+  EXPECT_THAT(Judge(*Make("anon"), {"Bearer x", "", good.certificate}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
+  EXPECT_THAT(Judge(*Make("anon"), {"", "x", good.certificate}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_MALFORMED"));
+}
+
+TEST_F(AuthenticatorTest, ATicketIsItsSubjectAndNoJwt) {
+  Ticket ticket;
+  ticket.subject = {"app", "alice", {{"tenant", "acme"}}};
+  ticket.grant = "photos";
+  ticket.operations = {"UPLOAD"};
+  ticket.issued = clock_.Now();
+  ticket.expires = clock_.Now() + std::chrono::hours(1);
+  const std::string sealed = tickets_->Seal(ticket).Reveal();
+  const auto caller = Judge(*Make(std::nullopt), {"", sealed, ""});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->subject, "alice");
+  ASSERT_TRUE(caller->ticket.has_value());
+  EXPECT_EQ(caller->ticket->grant, "photos");
+  EXPECT_THAT(Judge(*Make(std::nullopt), {"Bearer " + sealed, "", ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
+  EXPECT_THAT(Judge(*Make(std::nullopt), {"", Token(), ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_MALFORMED"));
+  EXPECT_THAT(Judge(*Make(std::nullopt), {"Bearer " + Token(), sealed, ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
 }
 
 }  // namespace
