@@ -67,6 +67,23 @@ KeyHandle BuildKey(const char* type, OSSL_PARAM_BLD* builder) {
   return out;
 }
 
+// Whether a modulus comes from the flawed generator of CVE-2017-15361 (ROCA), whose keys can be factored: its
+// remainders by all small primes are powers of 65537.
+bool IsRoca(const BIGNUM* modulus) {
+  for (unsigned prime = 3; prime <= 167; prime += 2) {
+    bool is_prime = true;
+    for (unsigned d = 3; d * d <= prime; d += 2) is_prime = is_prime && prime % d != 0;
+    if (!is_prime) continue;
+    const auto wanted = static_cast<unsigned>(BN_mod_word(modulus, prime));
+    unsigned power = 1;
+    bool found = false;
+    for (unsigned i = 0; i < prime; ++i, power = power * (65537 % prime) % prime)
+      found = found || power == wanted;
+    if (!found) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<KeyHandle> RsaKey(const boost::json::object& jwk) {
   const auto n = crypto::Base64UrlDecode(JsonText(jwk, "n"));
   const auto e = crypto::Base64UrlDecode(JsonText(jwk, "e"));
@@ -77,6 +94,7 @@ absl::StatusOr<KeyHandle> RsaKey(const boost::json::object& jwk) {
   if (BN_num_bits(modulus.get()) < 2048) return Invalid("an RSA key has less than 2048 bits");
   if (BN_is_odd(exponent.get()) != 1 || BN_is_one(exponent.get()) == 1)
     return Invalid("an RSA key has a bad exponent");
+  if (IsRoca(modulus.get())) return Invalid("an RSA key is of the weak kind of CVE-2017-15361");
   Owned<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new());
   if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get()) != 1)
