@@ -5,6 +5,7 @@
 #include <pugixml.hpp>
 #include <sstream>
 
+#include "common/aliyun/oss_address.h"
 #include "common/aliyun/oss_error.h"
 #include "common/base/host.h"
 #include "common/base/status.h"
@@ -18,13 +19,6 @@ std::string HostOf(std::string_view endpoint) {
   std::string_view host = endpoint.substr(endpoint.find("://") + 3);
   if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
   return std::string(host.substr(0, host.find(':')));
-}
-
-std::string BaseUrl(const OssLocation& location) {
-  const std::string host = HostOf(location.endpoint);
-  if (IsNumericHost(host) || IsLoopbackHost(host)) return location.endpoint + "/" + location.bucket;
-  const size_t scheme = location.endpoint.find("://") + 3;
-  return location.endpoint.substr(0, scheme) + location.bucket + "." + location.endpoint.substr(scheme);
 }
 
 std::optional<uint64_t> Number(std::string_view text) {
@@ -95,7 +89,7 @@ OssObjectStore::OssObjectStore(http::Client& client, OssLocation location, Crede
                                const Clock& clock)
     : client_(client),
       location_(std::move(location)),
-      base_url_(BaseUrl(location_)),
+      base_url_(OssBucketUrl(location_.endpoint, location_.bucket)),
       credentials_(std::move(credentials)),
       clock_(clock),
       signer_(location_.region) {}
@@ -104,13 +98,7 @@ http::Request OssObjectStore::Sign(OssRequest request) {
   request.bucket = location_.bucket;
   http::Request out;
   out.method = request.method;
-  out.url = base_url_ + "/" + crypto::PercentEncode(request.key, true);
-  char separator = '?';
-  for (const auto& [name, value] : request.query) {
-    out.url +=
-        separator + crypto::PercentEncode(name) + (value.empty() ? "" : "=" + crypto::PercentEncode(value));
-    separator = '&';
-  }
+  out.url = OssObjectUrl(base_url_, request.key, request.query);
   out.headers = request.headers;
   for (auto& header : signer_.SignHeaders(request, credentials_, clock_.Now()))
     out.headers.push_back(std::move(header));

@@ -85,6 +85,21 @@ absl::StatusOr<Pairs> OssSigner::Presign(OssRequest request, const Credentials& 
   return std::move(request.query);
 }
 
+Pairs OssSigner::FormFields(const Credentials& credentials, Time now) const {
+  const std::string timestamp = IsoBasic(now);
+  Pairs out{{"x-oss-signature-version", kAlgorithm},
+            {"x-oss-credential",
+             credentials.access_key_id + "/" + OssScope(timestamp.substr(0, 8), region_, product_)},
+            {"x-oss-date", timestamp}};
+  if (!credentials.security_token.empty())
+    out.emplace_back("x-oss-security-token", credentials.security_token.Reveal());
+  return out;
+}
+
+std::string OssSigner::SignForm(std::string_view policy_base64, const Credentials& credentials, Time now) {
+  return OssSignature(KeyFor(credentials.access_key_secret, IsoBasic(now).substr(0, 8)), policy_base64);
+}
+
 SecretString OssSigner::KeyFor(const SecretString& secret, std::string_view date) {
   // Named by a digest, so that the table holds no secret as a key.
   std::string name = std::string(date) + crypto::Sha256(secret.Reveal());

@@ -39,6 +39,12 @@ class OssSigner {
   absl::StatusOr<Pairs> Presign(OssRequest request, const Credentials& credentials, Time now,
                                 std::chrono::seconds life);
 
+  // The fields that name the signature of a form, in OSS's order: version, credential, date, and the token of
+  // an STS key. They must also stand in the form's policy.
+  Pairs FormFields(const Credentials& credentials, Time now) const;
+  // The signature of a form, over its policy in base64.
+  std::string SignForm(std::string_view policy_base64, const Credentials& credentials, Time now);
+
  private:
   SecretString KeyFor(const SecretString& secret, std::string_view date);
 

@@ -135,6 +135,15 @@ class ConfigReader {
       if (!value) return source_.Error(path, "the environment variable " + name + " is not set");
       return *std::move(value);
     }
+    if (text.find("$${") != std::string::npos) {
+      // Somebody else's placeholders, such as those of a callback's body.
+      std::string plain;
+      for (size_t at = 0; at < text.size(); ++at) {
+        if (text.compare(at, 3, "$${") == 0) continue;
+        plain += text[at];
+      }
+      return plain;
+    }
     if (text.find("${") != std::string::npos)
       return source_.Error(path, "${NAME} stands for a whole value, not for a part of one");
     if (text.starts_with("file:")) {

@@ -34,6 +34,22 @@ std::string TraceIdOf(std::string_view traceparent) {
   return crypto::HexLower(crypto::RandomBytes(16));
 }
 
+void BelieveProxies(const std::vector<IpRange>& trusted, CallContext& context) {
+  if (!AnyContains(trusted, context.peer)) return;
+  if (!context.forwarded_proto.empty()) context.tls = context.forwarded_proto == "https";
+  std::string_view left = context.forwarded_for;
+  while (!left.empty()) {
+    const size_t comma = left.rfind(',');
+    std::string_view last = comma == std::string_view::npos ? left : left.substr(comma + 1);
+    left = comma == std::string_view::npos ? std::string_view() : left.substr(0, comma);
+    while (last.starts_with(' ')) last.remove_prefix(1);
+    while (last.ends_with(' ')) last.remove_suffix(1);
+    if (!IpRange::Parse(last) || last.find('/') != std::string_view::npos) return;
+    context.peer = last;
+    if (!AnyContains(trusted, last)) return;
+  }
+}
+
 std::string AddressOf(std::string_view grpc_peer) {
   const auto decoded = crypto::PercentDecode(grpc_peer);
   if (!decoded) return {};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/rpc/grpc_server.h"
 
+#include <grpc/grpc_security_constants.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -38,10 +40,23 @@ CallContext ContextOf(const grpc::ServerContext& context, bool tls, CancelToken 
   const auto& metadata = context.client_metadata();
   const auto text = [](grpc::string_ref value) { return std::string_view(value.data(), value.size()); };
   // Two proofs are no proof: joined, they are malformed.
-  const auto [first, last] = metadata.equal_range("authorization");
-  for (auto at = first; at != last; ++at) {
-    if (at != first) out.authorization += ',';
-    out.authorization += text(at->second);
+  const auto joined = [&](const char* name) {
+    std::string all;
+    const auto [first, last] = metadata.equal_range(name);
+    for (auto at = first; at != last; ++at) {
+      if (at != first) all += ',';
+      all += text(at->second);
+    }
+    return all;
+  };
+  out.authorization = joined("authorization");
+  out.ticket = joined("x-sluice-ticket");
+  out.forwarded_for = joined("x-forwarded-for");
+  out.forwarded_proto = joined("x-forwarded-proto");
+  const auto peer = context.auth_context();
+  if (peer != nullptr && peer->IsPeerAuthenticated()) {
+    const auto certificates = peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (certificates.size() == 1) out.client_certificate = text(certificates.front());
   }
   const auto parent = metadata.find("traceparent");
   out.trace_id = TraceIdOf(parent == metadata.end() ? std::string_view() : text(parent->second));

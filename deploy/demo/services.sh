@@ -48,7 +48,7 @@ start_broker() {
   ALIBABA_CLOUD_ACCESS_KEY_ID=SANDBOXBROKERKEYID00 ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-broker-secret \
     SLUICE_SANDBOX_ISSUER="http://$1:$IDENTITY_PORT" SLUICE_SANDBOX_JWKS="http://127.0.0.1:$IDENTITY_PORT/jwks.json" \
     SLUICE_SANDBOX_STS="http://127.0.0.1:$STS_PORT" SLUICE_SANDBOX_OSS="http://$1:$OSS_PORT" \
-    SLUICE_AUDIT_FILE="$RUN/audit.jsonl" SLUICE_LISTEN_GRPC="$2:${BROKER_GRPC_PORT:-0}" \
+    SLUICE_PUBLIC_URL="$(if [ "${BROKER_HTTP_PORT:-0}" != 0 ]; then echo "http://$1:$BROKER_HTTP_PORT"; fi)" SLUICE_AUDIT_FILE="$RUN/audit.jsonl" SLUICE_LISTEN_GRPC="$2:${BROKER_GRPC_PORT:-0}" \
     SLUICE_LISTEN_HTTP="$2:${BROKER_HTTP_PORT:-0}" SLUICE_LISTEN_ADMIN="127.0.0.1:${BROKER_ADMIN_PORT:-0}" \
     "$BIN/sluice-broker" --config deploy/config/token_broker.sandbox.yaml --ports-file "$RUN/broker.ports" \
     > "$RUN/broker.log" 2>&1 &

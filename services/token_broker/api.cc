@@ -1,16 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/api.h"
 
+#include <algorithm>
+
 #include "common/base/status.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/encoding.h"
+#include "services/token_broker/ticket_plan.h"
+#include "services/token_broker/upload_plan.h"
 
 namespace sluice::broker {
 namespace {
 
 using token::v1::ExplainAccessRequest;
 using token::v1::ExplainAccessResponse;
+using token::v1::IssueTicketRequest;
+using token::v1::IssueTicketResponse;
 using token::v1::IssueTokenRequest;
 using token::v1::IssueTokenResponse;
+using token::v1::ListGrantsRequest;
+using token::v1::ListGrantsResponse;
+using token::v1::PlanUploadRequest;
+using token::v1::PlanUploadResponse;
+using token::v1::SignPostFormRequest;
+using token::v1::SignPostFormResponse;
+using token::v1::SignUrlRequest;
+using token::v1::SignUrlResponse;
 
 void SetTime(Time time, google::protobuf::Timestamp& out) {
   const auto since = time.time_since_epoch();
@@ -20,15 +37,15 @@ void SetTime(Time time, google::protobuf::Timestamp& out) {
       static_cast<int32_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since - seconds).count()));
 }
 
-void SetScope(const TokenPlan& plan, token::v1::Scope& out) {
-  out.set_bucket(plan.scope.bucket);
-  out.set_region(plan.grant->region);
-  out.set_endpoint(plan.grant->endpoint);
-  plan.scope.is_object ? out.set_key(plan.scope.target) : out.set_prefix(plan.scope.target);
-  for (Operation operation : plan.scope.operations) out.add_operations(operation);
+void SetScope(const Access& access, token::v1::Scope& out) {
+  out.set_bucket(access.scope.bucket);
+  out.set_region(access.grant->region);
+  out.set_endpoint(access.grant->endpoint);
+  access.scope.is_object ? out.set_key(access.scope.target) : out.set_prefix(access.scope.target);
+  for (Operation operation : access.scope.operations) out.add_operations(operation);
 }
 
-// The one place where what was minted is revealed.
+// Here, and in the two below, what was minted or signed is revealed to its caller; nowhere else.
 IssueTokenResponse Answer(const IssuedToken& issued) {
   IssueTokenResponse out;
   auto& credentials = *out.mutable_credentials();
@@ -38,61 +55,331 @@ IssueTokenResponse Answer(const IssuedToken& issued) {
   SetTime(issued.expires, *out.mutable_expire_time());
   SetTime(issued.refresh_after, *out.mutable_refresh_after());
   SetTime(issued.now, *out.mutable_server_time());
-  SetScope(issued.plan, *out.mutable_scope());
+  SetScope(issued.plan.access, *out.mutable_scope());
   out.set_grant_id(issued.grant_id);
   out.set_policy_json(issued.plan.policy_json);
   return out;
 }
 
-}  // namespace
-
-void Api::IssueToken(const IssueTokenRequest& request, const rpc::CallContext& context,
-                     Done<IssueTokenResponse> done) {
-  const auto caller = authenticator_.Authenticate(context.authorization);
-  if (!caller.ok()) {
-    issuer_.RecordStranger("IssueToken", caller.status(), context);
-    return done(caller.status());
-  }
-  issuer_.Issue(*caller, request, context,
-                [done = std::move(done)](absl::StatusOr<IssuedToken> issued) mutable {
-                  if (!issued.ok()) return done(issued.status());
-                  done(Answer(*issued));
-                });
+template <typename Out>
+Out SignedAnswer(const Signed& from) {
+  Out out;
+  SetTime(from.expires, *out.mutable_expire_time());
+  SetTime(from.now, *out.mutable_server_time());
+  SetScope(from.access, *out.mutable_scope());
+  out.set_grant_id(from.grant_id);
+  return out;
 }
 
-void Api::ExplainAccess(const ExplainAccessRequest& request, const rpc::CallContext& context,
-                        Done<ExplainAccessResponse> done) {
-  const auto caller = authenticator_.Authenticate(context.authorization);
-  if (!caller.ok()) {
-    issuer_.RecordStranger("ExplainAccess", caller.status(), context);
-    return done(caller.status());
+SignUrlResponse Answer(const SignedUrls& issued) {
+  auto out = SignedAnswer<SignUrlResponse>(issued);
+  for (const SignedUrls::Url& url : issued.urls) {
+    auto& to = *out.add_urls();
+    to.set_http_method(url.http_method);
+    to.set_url(url.url.Reveal());
+    for (const auto& [name, value] : url.headers) (*to.mutable_headers())[name] = value;
+    to.set_part_number(url.part_number);
   }
+  return out;
+}
+
+SignPostFormResponse Answer(const SignedForm& issued) {
+  auto out = SignedAnswer<SignPostFormResponse>(issued);
+  out.set_url(issued.url);
+  for (const auto& [name, value] : issued.fields) (*out.mutable_fields())[name] = value;
+  return out;
+}
+
+// Turns what a use case gives into what the method answers.
+template <typename From, typename To>
+absl::AnyInvocable<void(absl::StatusOr<From>)> AnswerWith(Api::Done<To> done) {
+  return [done = std::move(done)](absl::StatusOr<From> from) mutable {
+    if (!from.ok()) return done(from.status());
+    done(Answer(*from));
+  };
+}
+
+}  // namespace
+
+template <typename AnswerType, typename Then>
+void Api::WithCaller(const char* method, rpc::CallContext context, Done<AnswerType> done, Then then) {
+  rpc::BelieveProxies(parts_.trusted_proxies, context);
+  // Shared, so that the proof stays where it is while it is judged.
+  auto shared = std::make_shared<rpc::CallContext>(std::move(context));
+  const identity::Proof proof{shared->authorization, shared->ticket, shared->client_certificate};
+  parts_.authenticator.Authenticate(proof, [this, method, shared, done = std::move(done),
+                                            then = std::move(then)](
+                                               absl::StatusOr<identity::Caller> caller) mutable {
+    if (!caller.ok()) {
+      RecordRefusal(parts_.audit, BeginRecord(method, *shared, nullptr, parts_.clock.Now()), caller.status());
+      return done(caller.status());
+    }
+    const Known known{*std::move(caller), {shared->peer, shared->tls}, parts_.denied.Get(), *shared};
+    then(known, std::move(done));
+  });
+}
+
+void Api::IssueToken(IssueTokenRequest request, rpc::CallContext context, Done<IssueTokenResponse> done) {
+  WithCaller("IssueToken", std::move(context), std::move(done),
+             [this, request = std::move(request)](const Known& known, auto then) {
+               IssueKnown(known, request, std::move(then));
+             });
+}
+
+void Api::IssueKnown(const Known& known, const IssueTokenRequest& request, Done<IssueTokenResponse> done) {
+  parts_.issuer.Issue(JudgeFor(known), request, known.context, AnswerWith<IssuedToken>(std::move(done)));
+}
+
+void Api::SignUrl(SignUrlRequest request, rpc::CallContext context, Done<SignUrlResponse> done) {
+  WithCaller("SignUrl", std::move(context), std::move(done),
+             [this, request = std::move(request)](const Known& known, auto then) {
+               SignUrlKnown(known, request, std::move(then));
+             });
+}
+
+void Api::SignUrlKnown(const Known& known, const SignUrlRequest& request, Done<SignUrlResponse> done) {
+  parts_.presigner.SignUrls(JudgeFor(known), request, known.context, AnswerWith<SignedUrls>(std::move(done)));
+}
+
+void Api::SignPostForm(SignPostFormRequest request, rpc::CallContext context,
+                       Done<SignPostFormResponse> done) {
+  WithCaller("SignPostForm", std::move(context), std::move(done),
+             [this, request = std::move(request)](const Known& known, auto then) {
+               SignFormKnown(known, request, std::move(then));
+             });
+}
+
+void Api::SignFormKnown(const Known& known, const SignPostFormRequest& request,
+                        Done<SignPostFormResponse> done) {
+  parts_.presigner.SignForm(JudgeFor(known), request, known.context, AnswerWith<SignedForm>(std::move(done)));
+}
+
+void Api::PlanUpload(PlanUploadRequest request, rpc::CallContext context, Done<PlanUploadResponse> done) {
+  WithCaller("PlanUpload", std::move(context), std::move(done),
+             [this, request = std::move(request)](const Known& known, auto then) {
+               PlanKnown(known, request, std::move(then));
+             });
+}
+
+void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<PlanUploadResponse> done) {
+  const auto refuse = [&](const absl::Status& why) {
+    RecordRefusal(parts_.audit, BeginRecord("PlanUpload", known.context, &known.caller, parts_.clock.Now()),
+                  why, request.grant());
+    done(why);
+  };
+  const auto access = JudgeAccess(parts_.grants, *known.denied, known.caller, known.origin,
+                                  {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}});
+  if (!access.ok()) return refuse(access.status());
+  if (!access->scope.is_object)
+    return refuse(Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID",
+                       "an upload is of one object; name it, without a / at the end"));
+  const Grant& grant = *access->grant;
+  auto chosen = ChooseForm(request, grant.limits, !parts_.gateway_address.empty());
+  if (!chosen.ok()) return refuse(chosen.status());
+  const std::string type =
+      request.content_type().empty() ? "application/octet-stream" : request.content_type();
+  PlanUploadResponse out;
+  out.set_form(chosen->form);
+  out.set_why(chosen->why);
+  // The form itself is judged, recorded and answered by its own use case.
+  switch (chosen->form) {
+    case token::v1::UPLOAD_FORM_URL:
+    case token::v1::UPLOAD_FORM_PART_URLS: {
+      const bool parts = chosen->form == token::v1::UPLOAD_FORM_PART_URLS;
+      SignUrlRequest url;
+      url.set_grant(grant.name);
+      url.set_path(request.path());
+      url.set_method(parts ? token::v1::URL_METHOD_INITIATE_MULTIPART : token::v1::URL_METHOD_PUT);
+      url.set_content_type(type);
+      if (!parts && request.has_size_bytes()) url.set_content_length(request.size_bytes());
+      if (request.has_ttl()) *url.mutable_ttl() = request.ttl();
+      return SignUrlKnown(known, url,
+                          [out = std::move(out), chosen = *chosen, parts,
+                           done = std::move(done)](absl::StatusOr<SignUrlResponse> answer) mutable {
+                            if (!answer.ok()) return done(answer.status());
+                            if (parts) {
+                              auto& plan = *out.mutable_part_urls();
+                              *plan.mutable_initiate() = *std::move(answer);
+                              plan.set_part_bytes(chosen.part_bytes);
+                              plan.set_parts(chosen.parts);
+                            } else {
+                              *out.mutable_url() = *std::move(answer);
+                            }
+                            done(std::move(out));
+                          });
+    }
+    case token::v1::UPLOAD_FORM_POST_FORM: {
+      SignPostFormRequest form;
+      form.set_grant(grant.name);
+      form.set_path(request.path());
+      form.set_content_type(type);
+      if (request.has_size_bytes()) {
+        form.set_min_length(request.size_bytes());
+        form.set_max_length(request.size_bytes());
+      }
+      if (request.has_ttl()) *form.mutable_ttl() = request.ttl();
+      return SignFormKnown(known, form,
+                           [out = std::move(out),
+                            done = std::move(done)](absl::StatusOr<SignPostFormResponse> answer) mutable {
+                             if (!answer.ok()) return done(answer.status());
+                             *out.mutable_post_form() = *std::move(answer);
+                             done(std::move(out));
+                           });
+    }
+    case token::v1::UPLOAD_FORM_TOKEN: {
+      IssueTokenRequest issue;
+      issue.set_grant(grant.name);
+      issue.set_path(request.path());
+      issue.add_operations(token::v1::OPERATION_UPLOAD);
+      if (grant.operations.contains(token::v1::OPERATION_RESUME) && !known.caller.ticket)
+        issue.add_operations(token::v1::OPERATION_RESUME);
+      if (request.has_ttl()) *issue.mutable_ttl() = request.ttl();
+      return IssueKnown(
+          known, issue,
+          [out = std::move(out), done = std::move(done)](absl::StatusOr<IssueTokenResponse> answer) mutable {
+            if (!answer.ok()) return done(answer.status());
+            *out.mutable_token() = *std::move(answer);
+            done(std::move(out));
+          });
+    }
+    default:
+      out.mutable_gateway()->set_address(parts_.gateway_address);
+      return done(std::move(out));
+  }
+}
+
+void Api::SetPublicUrl(std::string url) {
+  std::lock_guard lock(mutex_);
+  public_url_ = std::move(url);
+}
+
+void Api::IssueTicket(IssueTicketRequest request, rpc::CallContext context, Done<IssueTicketResponse> done) {
+  WithCaller("IssueTicket", std::move(context), std::move(done),
+             [this, request = std::move(request)](const Known& known, auto then) {
+               then(TicketKnown(known, request));
+             });
+}
+
+absl::StatusOr<IssueTicketResponse> Api::TicketKnown(const Known& known, const IssueTicketRequest& request) {
+  const Time now = parts_.clock.Now();
+  AuditRecord record = BeginRecord("IssueTicket", known.context, &known.caller, now);
+  auto plan = PlanTicket(JudgeFor(known), request, now);
+  if (!plan.ok()) {
+    RecordRefusal(parts_.audit, std::move(record), plan.status(), request.grant());
+    return plan.status();
+  }
+  if (parts_.tickets == nullptr)
+    return Fail(absl::StatusCode::kInternal, "INTERNAL_ERROR", "this broker has no key for tickets");
+  const SecretString sealed = parts_.tickets->Seal(plan->ticket);
+  if (plan->ticket.actor) {
+    record.actor = record.provider + ":" + record.subject;
+    record.subject = plan->ticket.subject.subject;
+  }
+  record.allowed = true;
+  record.ticket_id = plan->ticket.id;
+  record.grant = plan->access.grant->name;
+  record.region = plan->access.grant->region;
+  record.scope = plan->access.scope;
+  record.form = "ticket";
+  record.signed_sha256 = crypto::HexLower(crypto::Sha256(sealed.Reveal()));
+  record.expires = plan->ticket.expires;
+  RETURN_IF_ERROR(parts_.audit.Accept(record));
+  IssueTicketResponse out;
+  out.set_ticket(sealed.Reveal());
+  {
+    std::lock_guard lock(mutex_);
+    if (!public_url_.empty()) out.set_sts_url(public_url_ + "/get_sts_token?ticket=" + sealed.Reveal());
+  }
+  SetTime(plan->ticket.expires, *out.mutable_expire_time());
+  SetTime(now, *out.mutable_server_time());
+  SetScope(plan->access, *out.mutable_scope());
+  out.set_grant_id(plan->ticket.id);
+  return out;
+}
+
+void Api::ListGrants(ListGrantsRequest, rpc::CallContext context, Done<ListGrantsResponse> done) {
+  WithCaller("ListGrants", std::move(context), std::move(done),
+             [this](const Known& known, auto then) { then(ListKnown(known)); });
+}
+
+ListGrantsResponse Api::ListKnown(const Known& known) const {
+  ListGrantsResponse out;
+  for (const Grant& grant : parts_.grants.all()) {
+    const bool holds = Holds(known.caller, grant);
+    const bool delegate = IsDelegate(known.caller, grant);
+    if (!holds && !delegate) continue;
+    auto& view = *out.add_grants();
+    view.set_name(grant.name);
+    view.mutable_default_ttl()->set_seconds(grant.default_ttl.count());
+    view.mutable_max_ttl()->set_seconds(grant.max_ttl.count());
+    view.mutable_max_ticket_ttl()->set_seconds(grant.max_ticket_ttl.count());
+    view.set_max_object_bytes(grant.limits.max_object_bytes);
+    for (const std::string& type : grant.limits.content_types) view.add_content_types(type);
+    view.set_limits_advisory(grant.limits.advisory);
+    view.set_delegate(delegate);
+    Access access;
+    access.grant = &grant;
+    access.scope.bucket = grant.bucket;
+    access.scope.operations = grant.operations;
+    if (holds) {
+      auto judged =
+          JudgeAccess(parts_.grants, *known.denied, known.caller, known.origin, {grant.name, "", {}});
+      if (judged.ok()) {
+        access = *std::move(judged);
+      } else {
+        view.set_unusable(Reason(judged.status()));
+      }
+    }
+    SetScope(access, *view.mutable_scope());
+    if (access.scope.target.empty()) view.mutable_scope()->clear_target();
+  }
+  return out;
+}
+
+void Api::ExplainAccess(ExplainAccessRequest request, rpc::CallContext context,
+                        Done<ExplainAccessResponse> done) {
+  WithCaller("ExplainAccess", std::move(context), std::move(done),
+             [this, request = std::move(request)](const Known& known, auto then) {
+               then(ExplainKnown(known, request));
+             });
+}
+
+absl::StatusOr<ExplainAccessResponse> Api::ExplainKnown(const Known& known,
+                                                        const ExplainAccessRequest& request) const {
   if (request.operation() == token::v1::OPERATION_UNSPECIFIED ||
       !token::v1::Operation_IsValid(request.operation())) {
-    return done(Fail(absl::StatusCode::kInvalidArgument, "OPERATION_INVALID",
-                     "name the one operation to judge: UPLOAD, RESUME, TAG, DOWNLOAD, LIST or DELETE"));
+    return Fail(absl::StatusCode::kInvalidArgument, "OPERATION_INVALID",
+                "name the one operation to judge: UPLOAD, RESUME, TAG, DOWNLOAD, LIST or DELETE");
   }
-  // The very plan that IssueToken would make, so that the two cannot disagree.
+  // The very judgement that every form begins with, so that the two cannot disagree.
+  const auto access = JudgeAccess(parts_.grants, *known.denied, known.caller, known.origin,
+                                  {request.grant(), request.path(), {request.operation()}});
+  ExplainAccessResponse out;
+  if (!access.ok()) {
+    out.set_reason(Reason(access.status()));
+    out.set_rule(std::string(FromAbsl(access.status().message())));
+    const auto grant = parts_.grants.Choose(known.caller, request.grant());
+    if (grant.ok()) out.set_grant((*grant)->name);
+    return out;
+  }
+  const Grant& grant = *access->grant;
+  out.set_allowed(true);
+  out.set_grant(grant.name);
+  out.set_rule("grant " + grant.name + " gives " + OperationName(request.operation()) + " under " +
+               grant.prefix.text() + ", which for this caller reaches " + access->scope.target);
+  SetScope(*access, *out.mutable_scope());
   IssueTokenRequest asked;
   asked.set_grant(request.grant());
   asked.set_path(request.path());
   asked.add_operations(request.operation());
-  const auto plan = PlanToken(grants_, *caller, asked);
-  ExplainAccessResponse out;
-  if (!plan.ok()) {
-    out.set_reason(Reason(plan.status()));
-    out.set_rule(std::string(FromAbsl(plan.status().message())));
-    const auto grant = grants_.Choose(*caller, request.grant());
-    if (grant.ok()) out.set_grant((*grant)->name);
-    return done(std::move(out));
+  const auto plan = PlanToken(JudgeFor(known), asked);
+  if (plan.ok()) {
+    out.set_policy_json(plan->policy_json);
+  } else {
+    out.set_rule(out.rule() +
+                 "; by URL or form, not by token: " + std::string(FromAbsl(plan.status().message())));
   }
-  out.set_allowed(true);
-  out.set_rule("grant " + plan->grant->name + " gives " + OperationName(request.operation()) + " under " +
-               plan->grant->prefix.text() + ", which for this caller reaches " + plan->scope.target);
-  out.set_grant(plan->grant->name);
-  SetScope(*plan, *out.mutable_scope());
-  out.set_policy_json(plan->policy_json);
-  done(std::move(out));
+  return out;
 }
 
 }  // namespace sluice::broker

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/identity/authenticator.h"
 #include "common/rpc/call_context.h"
+#include "services/token_broker/deny_list.h"
 #include "services/token_broker/issuer.h"
+#include "services/token_broker/presigner.h"
 #include "sluice/token/v1/token_broker.pb.h"
 
 namespace sluice::broker {
@@ -16,19 +23,74 @@ class Api {
   template <typename Answer>
   using Done = absl::AnyInvocable<void(absl::StatusOr<Answer>)>;
 
-  // All must outlive it and the calls under way.
-  Api(const identity::Authenticator& authenticator, const Grants& grants, Issuer& issuer)
-      : authenticator_(authenticator), grants_(grants), issuer_(issuer) {}
+  // What the methods work with; all must outlive the Api and the calls under way.
+  struct Parts {
+    const identity::Authenticator& authenticator;
+    const Grants& grants;
+    const CurrentDenyList& denied;
+    Issuer& issuer;
+    Presigner& presigner;
+    // Null where no tickets are made.
+    std::shared_ptr<const identity::TicketRing> tickets;
+    Audit& audit;
+    const Clock& clock;
+    std::vector<IpRange> trusted_proxies;
+    // Of the upload gateway; empty for none.
+    std::string gateway_address;
+  };
+  explicit Api(Parts parts) : parts_(std::move(parts)) {}
 
-  void IssueToken(const token::v1::IssueTokenRequest& request, const rpc::CallContext& context,
+  // Scheme and host of the HTTP listener as callers know it, once its port is known; without it tickets come
+  // without an address.
+  void SetPublicUrl(std::string url);
+
+  void IssueToken(token::v1::IssueTokenRequest request, rpc::CallContext context,
                   Done<token::v1::IssueTokenResponse> done);
-  void ExplainAccess(const token::v1::ExplainAccessRequest& request, const rpc::CallContext& context,
+  void SignUrl(token::v1::SignUrlRequest request, rpc::CallContext context,
+               Done<token::v1::SignUrlResponse> done);
+  void SignPostForm(token::v1::SignPostFormRequest request, rpc::CallContext context,
+                    Done<token::v1::SignPostFormResponse> done);
+  void PlanUpload(token::v1::PlanUploadRequest request, rpc::CallContext context,
+                  Done<token::v1::PlanUploadResponse> done);
+  void IssueTicket(token::v1::IssueTicketRequest request, rpc::CallContext context,
+                   Done<token::v1::IssueTicketResponse> done);
+  void ListGrants(token::v1::ListGrantsRequest request, rpc::CallContext context,
+                  Done<token::v1::ListGrantsResponse> done);
+  void ExplainAccess(token::v1::ExplainAccessRequest request, rpc::CallContext context,
                      Done<token::v1::ExplainAccessResponse> done);
 
  private:
-  const identity::Authenticator& authenticator_;
-  const Grants& grants_;
-  Issuer& issuer_;
+  // Somebody who was recognised, and what the judgement of its request needs.
+  struct Known {
+    identity::Caller caller;
+    Origin origin;
+    std::shared_ptr<const DenyList> denied;
+    rpc::CallContext context;
+  };
+  // Recognises the caller, records a stranger, and goes on with `then(known, done)`.
+  template <typename Answer, typename Then>
+  void WithCaller(const char* method, rpc::CallContext context, Done<Answer> done, Then then);
+  Judge JudgeFor(const Known& known) const {
+    return {parts_.grants, *known.denied, known.caller, known.origin};
+  }
+
+  void IssueKnown(const Known& known, const token::v1::IssueTokenRequest& request,
+                  Done<token::v1::IssueTokenResponse> done);
+  void SignUrlKnown(const Known& known, const token::v1::SignUrlRequest& request,
+                    Done<token::v1::SignUrlResponse> done);
+  void SignFormKnown(const Known& known, const token::v1::SignPostFormRequest& request,
+                     Done<token::v1::SignPostFormResponse> done);
+  void PlanKnown(const Known& known, const token::v1::PlanUploadRequest& request,
+                 Done<token::v1::PlanUploadResponse> done);
+  absl::StatusOr<token::v1::IssueTicketResponse> TicketKnown(const Known& known,
+                                                             const token::v1::IssueTicketRequest& request);
+  token::v1::ListGrantsResponse ListKnown(const Known& known) const;
+  absl::StatusOr<token::v1::ExplainAccessResponse> ExplainKnown(
+      const Known& known, const token::v1::ExplainAccessRequest& request) const;
+
+  const Parts parts_;
+  std::mutex mutex_;
+  std::string public_url_;  // guarded by mutex_
 };
 
 }  // namespace sluice::broker

@@ -14,7 +14,7 @@
 #include "boost/json.hpp"
 #include "common/base/iso_time.h"
 #include "common/base/status.h"
-#include "services/token_broker/token_plan.h"
+#include "services/token_broker/access.h"
 
 namespace sluice::broker {
 namespace {
@@ -92,17 +92,38 @@ class FileAudit final : public Audit {
 
 }  // namespace
 
+AuditRecord BeginRecord(const char* method, const rpc::CallContext& context, const identity::Caller* caller,
+                        Time now) {
+  AuditRecord out;
+  out.time = now;
+  out.method = method;
+  out.request_id = context.request_id;
+  out.trace_id = context.trace_id;
+  out.peer = context.peer;
+  if (caller == nullptr) return out;
+  out.provider = caller->provider;
+  out.subject = caller->subject;
+  if (caller->ticket) {
+    out.ticket_id = caller->ticket->id;
+    const auto& actor = caller->ticket->actor;
+    if (actor) out.actor = actor->provider + ":" + actor->subject;
+  }
+  return out;
+}
+
 std::string AuditLine(const AuditRecord& record) {
   boost::json::object line{{"time", IsoMillis(record.time)},
                            {"event", "audit"},
                            {"method", record.method},
                            {"decision", record.allowed ? "allowed" : "refused"}};
   const std::pair<const char*, const std::string&> texts[] = {
-      {"reason", record.reason},     {"provider", record.provider},
-      {"subject", record.subject},   {"grant", record.grant},
-      {"grant_id", record.grant_id}, {"access_key_id", record.access_key_id},
-      {"region", record.region},     {"policy_sha256", record.policy_sha256},
-      {"peer", record.peer},         {"request_id", record.request_id},
+      {"reason", record.reason},       {"provider", record.provider},
+      {"subject", record.subject},     {"actor", record.actor},
+      {"ticket_id", record.ticket_id}, {"grant", record.grant},
+      {"grant_id", record.grant_id},   {"access_key_id", record.access_key_id},
+      {"form", record.form},           {"signed_sha256", record.signed_sha256},
+      {"region", record.region},       {"policy_sha256", record.policy_sha256},
+      {"peer", record.peer},           {"request_id", record.request_id},
       {"trace_id", record.trace_id}};
   for (const auto& [name, value] : texts) {
     if (!value.empty()) line[name] = value;
@@ -114,6 +135,13 @@ std::string AuditLine(const AuditRecord& record) {
   }
   if (record.expires) line["expires"] = IsoExtended(*record.expires);
   return boost::json::serialize(line);
+}
+
+void RecordRefusal(Audit& audit, AuditRecord record, const absl::Status& why,
+                   const std::string& asked_grant) {
+  record.reason = Reason(why);
+  record.grant = asked_grant.substr(0, 64);
+  (void)audit.Accept(record);
 }
 
 absl::StatusOr<std::unique_ptr<Audit>> OpenAudit(const std::string& path) {

@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/identity/caller.h"
+#include "common/rpc/call_context.h"
 #include "services/token_broker/scope.h"
 
 namespace sluice::broker {
@@ -24,6 +26,10 @@ struct AuditRecord {
   // Empty while the caller is not known.
   std::string provider;
   std::string subject;
+  // Who asked for the subject's ticket, `<provider>:<subject>`; empty without one.
+  std::string actor;
+  // Id of the ticket that the caller came with, or that was issued.
+  std::string ticket_id;
   bool allowed = false;
   // Of a refusal.
   std::string reason;
@@ -34,8 +40,16 @@ struct AuditRecord {
   // Lower-case hex SHA-256 of the policy as sent.
   std::string policy_sha256;
   std::string access_key_id;
+  // What the answer lets its holder do, for what has no session of its own: `PUT`, `form`, `UPLOAD_PART 1,2`.
+  std::string form;
+  // Lower-case hex SHA-256 of what was signed, which is never written itself.
+  std::string signed_sha256;
   std::optional<Time> expires;
 };
+
+// What is known of a decision before it is made; `caller` is null where nobody was known. Pure.
+AuditRecord BeginRecord(const char* method, const rpc::CallContext& context, const identity::Caller* caller,
+                        Time now);
 
 // One JSON object without line breaks; fields that are empty are left out. Pure.
 std::string AuditLine(const AuditRecord& record);
@@ -48,6 +62,11 @@ class Audit {
   // is full or cannot be written; then nothing may be issued.
   virtual absl::Status Accept(const AuditRecord& record) = 0;
 };
+
+// Records that a request was refused, with the grant it asked for, cut. A refusal is an answer even where it
+// cannot be recorded.
+void RecordRefusal(Audit& audit, AuditRecord record, const absl::Status& why,
+                   const std::string& asked_grant = "");
 
 // Appends to a file, or to standard output when `path` is empty, from a thread of its own. Holds at most
 // 4,096 lines; refuses new ones while the last write failed, and goes on by itself when writing works again.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/broker.h"
 
+#include "common/base/config_file.h"
+#include "common/base/file.h"
+#include "common/base/file_watcher.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -13,22 +16,47 @@
 #include "services/token_broker/audit.h"
 #include "services/token_broker/grpc_edge.h"
 #include "services/token_broker/http_edge.h"
+#include "services/token_broker/signing_sessions.h"
 
 namespace sluice::broker {
+namespace {
+
+// The deny list as a file says it. An empty file is an empty list.
+absl::StatusOr<DenyList> LoadDenyList(const std::string& path) {
+  config::v1::DenyList list;
+  RETURN_IF_ERROR(LoadConfig(path, list).status());
+  return DenyList::Read(list);
+}
+
+absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, http::Handler& handler) {
+  http::ServerOptions options;
+  options.host = listener.host;
+  options.port = listener.port;
+  options.tls = listener.tls;
+  return http::StartServer(std::move(options), handler);
+}
+
+}  // namespace
 
 // In the order of construction; each uses those above it, so destruction in reverse is safe.
 struct Broker::Parts {
   Parts(Settings given, aliyun::Credentials own, const Clock& clock, telemetry::Log& log,
         std::vector<identity::JwtProvider> providers, std::unique_ptr<http::Client> outgoing,
-        std::unique_ptr<Audit> sink, std::shared_ptr<grpc::ServerCredentials> credentials)
+        std::unique_ptr<Audit> sink, std::shared_ptr<const identity::TicketRing> ring,
+        std::shared_ptr<grpc::ServerCredentials> credentials)
       : settings(std::move(given)),
         client(std::move(outgoing)),
-        authenticator(WithUrls(std::move(providers), log), settings.anonymous, clock),
+        tickets(std::move(ring)),
+        authenticator(
+            {WithUrls(std::move(providers), log), settings.certificate, settings.anonymous, tickets}, clock),
         grants(settings.grants),
         audit(std::move(sink)),
         sts(*client, settings.sts_endpoint, std::move(own), clock),
-        issuer(grants, sts, *audit, clock, settings.sts_timeout),
-        api(authenticator, grants, issuer),
+        issuer(sts, *audit, clock, settings.sts_timeout),
+        sessions(grants, sts, *audit, clock, settings.sts_timeout),
+        presigner(grants, sessions, *audit, clock),
+        api({authenticator, grants, denied, issuer, presigner, tickets, *audit, clock,
+             settings.trusted_proxies, settings.gateway_address}),
         http_edge(api, {settings.real_status_codes,
                         settings.development && !settings.jwt.empty() ? settings.jwt[0].rules.issuer : ""}),
         grpc({Address(settings.grpc), std::move(credentials), settings.grpc.tls.has_value(), 0, 64 * 1024}),
@@ -39,11 +67,33 @@ struct Broker::Parts {
                                               telemetry::Log& log) {
     for (size_t i = 0; i < providers.size(); ++i) {
       if (providers[i].keys != nullptr) continue;
-      auto source = std::make_shared<identity::UrlKeySource>(*client, log, settings.jwt[i].jwks_url);
+      http::Client* from = client.get();
+      if (const std::string& ca = settings.jwt[i].ca_file; !ca.empty()) {
+        ca_clients.push_back(http::MakeCurlClient({ca}));
+        from = ca_clients.back().get();
+      }
+      auto source = std::make_shared<identity::UrlKeySource>(*from, log, settings.jwt[i].location);
       providers[i].keys = source;
       url_keys.push_back(std::move(source));
     }
     return providers;
+  }
+  // A bad new list is refused and the old one stays.
+  void WatchDenyList(std::string known, telemetry::Log& log) {
+    if (settings.deny_file.empty()) return;
+    const auto refused = [&log, path = settings.deny_file](const std::string& why) {
+      log.Write(telemetry::Severity::kError, "deny_list_refused",
+                {{"file", path}, {"why", why}, {"kept", "the last good one"}});
+    };
+    watcher.Watch(
+        settings.deny_file, std::move(known),
+        [this, &log, refused](const std::string&) {
+          auto list = LoadDenyList(settings.deny_file);
+          if (!list.ok()) return refused(std::string(FromAbsl(list.status().message())));
+          log.Write(telemetry::Severity::kInfo, "deny_list_loaded", {{"entries", list->size()}});
+          denied.Set(*std::move(list));
+        },
+        [refused] { refused("it cannot be read"); });
   }
   static std::string Address(const Listener& listener) {
     const bool v6 = listener.host.find(':') != std::string::npos;
@@ -52,12 +102,18 @@ struct Broker::Parts {
 
   const Settings settings;
   std::unique_ptr<http::Client> client;
+  // For providers with an authority of their own.
+  std::vector<std::unique_ptr<http::Client>> ca_clients;
   std::vector<std::shared_ptr<identity::UrlKeySource>> url_keys;
+  const std::shared_ptr<const identity::TicketRing> tickets;
   const identity::Authenticator authenticator;
   const Grants grants;
   const std::unique_ptr<Audit> audit;
   AliyunSts sts;
   Issuer issuer;
+  SigningSessions sessions;
+  Presigner presigner;
+  CurrentDenyList denied;
   Api api;
   HttpEdge http_edge;
   AdminEdge admin_edge;
@@ -65,16 +121,18 @@ struct Broker::Parts {
   GrpcEdge grpc_edge;
   std::unique_ptr<http::Server> http;
   std::unique_ptr<http::Server> admin;
+  FileWatcher watcher;
 };
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, http::Handler& handler) {
-  http::ServerOptions options;
-  options.host = listener.host;
-  options.port = listener.port;
-  options.tls = listener.tls;
-  return http::StartServer(std::move(options), handler);
+// As configured; in development else the listener's own address, where it has one.
+std::string PublicUrl(const Settings& settings, uint16_t port) {
+  const std::string& host = settings.http.host;
+  if (!settings.public_url.empty() || !settings.development || host == "0.0.0.0" || host == "::")
+    return settings.public_url;
+  return std::string(settings.http.tls ? "https://" : "http://") +
+         (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
 // A provider per setting; those with a URL get their keys later.
@@ -99,6 +157,7 @@ absl::StatusOr<std::vector<identity::JwtProvider>> LoadProviders(const Settings&
 Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Broker::~Broker() {
   Stop(std::chrono::milliseconds(0));
+  parts_->watcher.Stop();
   // Calls to STS may still be under way for HTTP callers whose connections were closed. The client ends them
   // while everything that they touch is alive.
   for (const auto& source : parts_->url_keys) source->Stop();
@@ -114,14 +173,27 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun:
   // The same judgement for the others, so that bad files have one reason wherever they are named.
   for (const auto* listener : {&settings.http, &settings.admin})
     RETURN_IF_ERROR(rpc::MakeServerCredentials(listener->tls).status());
+  auto ring = identity::TicketRing::Ephemeral(settings.ticket_audience);
+  if (!settings.ticket_keys.empty()) {
+    ASSIGN_OR_RETURN(ring, identity::TicketRing::Make(settings.ticket_keys, settings.ticket_audience));
+  }
+  DenyList denied;
+  std::string deny_text;
+  if (!settings.deny_file.empty()) {
+    deny_text = ReadFile(settings.deny_file).value_or("");
+    ASSIGN_OR_RETURN(denied, LoadDenyList(settings.deny_file));
+  }
   auto client = http::MakeCurlClient({});
-  std::unique_ptr<Broker> out(new Broker(std::make_unique<Parts>(std::move(settings), std::move(own), clock,
-                                                                 log, std::move(providers), std::move(client),
-                                                                 std::move(audit), std::move(credentials))));
+  std::unique_ptr<Broker> out(new Broker(
+      std::make_unique<Parts>(std::move(settings), std::move(own), clock, log, std::move(providers),
+                              std::move(client), std::move(audit), std::move(ring), std::move(credentials))));
   Parts& parts = *out->parts_;
+  parts.denied.Set(std::move(denied));
+  parts.WatchDenyList(std::move(deny_text), log);
   RETURN_IF_ERROR(parts.grpc.Start());
   ASSIGN_OR_RETURN(parts.http, Listen(parts.settings.http, parts.http_edge));
   ASSIGN_OR_RETURN(parts.admin, Listen(parts.settings.admin, parts.admin_edge));
+  parts.api.SetPublicUrl(PublicUrl(parts.settings, parts.http->port()));
   parts.admin_edge.SetReady(true);
   return out;
 }

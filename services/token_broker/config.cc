@@ -8,8 +8,8 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "services/token_broker/access.h"
 #include "services/token_broker/session_policy.h"
-#include "services/token_broker/token_plan.h"
 
 namespace sluice::broker {
 namespace {
@@ -33,6 +33,14 @@ bool IsBucket(std::string_view text) {
          text.back() != '-';
 }
 
+// With or without a port.
+bool IsHost(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(".-:[]").find(c) != std::string_view::npos;
+  });
+}
+
 // Goes through a config and keeps what it has judged. Every step may end with an error that names the field.
 class Reader {
  public:
@@ -46,6 +54,8 @@ class Reader {
     RETURN_IF_ERROR(ReadProviders());
     RETURN_IF_ERROR(ReadSts());
     RETURN_IF_ERROR(ReadGrants());
+    RETURN_IF_ERROR(ReadKeys());
+    RETURN_IF_ERROR(ReadRest());
     out_.audit_file = config_.audit().file();
     out_.real_status_codes = config_.http().real_status_codes();
     return std::move(out_);
@@ -88,11 +98,7 @@ class Reader {
       return Error(field, out_.development ? "must begin with https:// or http://"
                                            : "must begin with https:// (http only with development: true)");
     const std::string_view host = text.substr(https ? 8 : 7);
-    const bool plain = !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             std::string_view(".-:[]").find(c) != std::string_view::npos;
-    });
-    if (!plain)
+    if (!IsHost(host))
       return Error(field, "must be scheme and host alone, such as https://sts.cn-hangzhou.aliyuncs.com");
     return absl::OkStatus();
   }
@@ -123,11 +129,28 @@ class Reader {
         out_.anonymous = provider.name();
         continue;
       }
-      if (!provider.has_jwt()) return Error(field, "needs jwt or anonymous");
+      if (provider.has_certificate()) {
+        RETURN_IF_ERROR(ReadCertificate(field, provider));
+        continue;
+      }
+      if (!provider.has_jwt()) return Error(field, "needs jwt, certificate or anonymous");
       RETURN_IF_ERROR(ReadJwt(field + ".jwt", provider));
       if (!issuers.insert(provider.jwt().issuer()).second)
         return Error(field + ".jwt.issuer", "is taken by another provider");
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadCertificate(const std::string& field, const ProviderConfig& provider) {
+    if (out_.certificate) return Error(field, "only one provider may be of certificates");
+    const bool asked = (out_.grpc.tls && !out_.grpc.tls->client_ca_file.empty()) ||
+                       (out_.http.tls && !out_.http.tls->client_ca_file.empty());
+    if (!asked)
+      return Error(field + ".certificate",
+                   "needs a listener with tls.client_ca_file, or no certificate would come");
+    const bool dns = provider.certificate().subject() == config::v1::CERTIFICATE_SUBJECT_DNS;
+    using Kind = identity::CertificateProvider::Kind;
+    out_.certificate = identity::CertificateProvider{provider.name(), dns ? Kind::kDns : Kind::kUri};
     return absl::OkStatus();
   }
 
@@ -142,11 +165,14 @@ class Reader {
       if (audience.empty()) return Error(field + ".audience", "holds an empty audience");
       settings.rules.audiences.push_back(audience);
     }
-    if (jwt.jwks_url().empty() == jwt.jwks_file().empty())
-      return Error(field, "needs exactly one of jwks_url and jwks_file");
+    if (!jwt.jwks_url().empty() && !jwt.jwks_file().empty())
+      return Error(field, "takes one of jwks_url and jwks_file, or neither for discovery at the issuer");
     if (!jwt.jwks_url().empty()) RETURN_IF_ERROR(CheckUrl(field + ".jwks_url", jwt.jwks_url()));
-    settings.jwks_url = jwt.jwks_url();
+    if (!jwt.jwks_host().empty() && !IsHost(jwt.jwks_host()))
+      return Error(field + ".jwks_host", "must be a host alone, such as keys.example.com");
+    settings.location = {jwt.jwks_url(), jwt.issuer(), jwt.jwks_host(), out_.development, jwt.bearer_file()};
     settings.jwks_file = jwt.jwks_file();
+    settings.ca_file = jwt.ca_file();
     if (jwt.has_clock_skew()) settings.rules.skew = std::chrono::seconds(jwt.clock_skew().seconds());
     if (settings.rules.skew > std::chrono::seconds(60)) return Error(field + ".clock_skew", "is at most 60s");
     out_.jwt.push_back(std::move(settings));
@@ -204,8 +230,10 @@ class Reader {
     if (config.operations().empty()) return Error(field + ".operations", "needs at least one operation");
     for (int operation : config.operations()) grant.operations.insert(static_cast<Operation>(operation));
     RETURN_IF_ERROR(ReadTtl(field + ".ttl", config, grant));
-    const Scope worst{grant.bucket, grant.prefix.WorstCase(), false, grant.operations};
-    const auto policy = CompileSessionPolicy(worst);
+    RETURN_IF_ERROR(ReadBounds(field, config, grant));
+    RETURN_IF_ERROR(ReadProcess(field + ".process", config, grant));
+    RETURN_IF_ERROR(ReadCallback(field + ".callback", config, grant));
+    const auto policy = WorstPolicy(grant);
     if (!policy.ok())
       return Error(field + ".prefix",
                    "for the longest claims: " + std::string(FromAbsl(policy.status().message())));
@@ -214,7 +242,8 @@ class Reader {
   }
 
   absl::Status ReadWho(const std::string& field, const GrantConfig& config, Grant& grant) const {
-    if (config.who().empty()) return Error(field + ".who", "needs at least one entry; nobody could ask");
+    if (config.who().empty() && config.delegates().empty())
+      return Error(field + ".who", "needs at least one entry; nobody could ask");
     for (int i = 0; i < config.who_size(); ++i) {
       const std::string here = field + ".who[" + std::to_string(i) + "]";
       const auto& who = config.who(i);
@@ -225,6 +254,104 @@ class Reader {
                      "without {claim}");
       grant.who.push_back({who.provider(), {who.claims().begin(), who.claims().end()}});
     }
+    for (int i = 0; i < config.delegates_size(); ++i) {
+      const std::string here = field + ".delegates[" + std::to_string(i) + "]";
+      const auto& who = config.delegates(i);
+      if (!names_.contains(who.provider())) return Error(here + ".provider", "is none of identity.providers");
+      if (who.provider() == out_.anonymous) return Error(here, "anonymous callers delegate nothing");
+      grant.delegates.push_back({who.provider(), {who.claims().begin(), who.claims().end()}});
+    }
+    return absl::OkStatus();
+  }
+
+  // What bounds a grant besides its scope: conditions, limits, life of tickets.
+  absl::Status ReadBounds(const std::string& field, const GrantConfig& config, Grant& grant) const {
+    for (int i = 0; i < config.conditions().source_ips_size(); ++i) {
+      const auto range = IpRange::Parse(config.conditions().source_ips(i));
+      if (!range)
+        return Error(
+            field + ".conditions.source_ips[" + std::to_string(i) + "]",
+            "must be a network such as 203.0.113.0/24 without bits beyond its length, or an address");
+      grant.source_ips.push_back(*range);
+    }
+    grant.tls_only = config.conditions().tls_only();
+    const auto& limits = config.limits();
+    grant.limits = {limits.max_object_bytes(),
+                    {limits.content_types().begin(), limits.content_types().end()},
+                    limits.advisory()};
+    if (limits.max_object_bytes() > kMostParts * kLargestBody)
+      return Error(field + ".limits.max_object_bytes", "is more than the 48.8 TB of OSS itself");
+    for (int i = 0; i < limits.content_types_size(); ++i) {
+      if (!IsContentType(limits.content_types(i), true))
+        return Error(field + ".limits.content_types[" + std::to_string(i) + "]",
+                     "must be type/subtype or type/*");
+    }
+    if (config.has_ticket_ttl_max())
+      grant.max_ticket_ttl = std::chrono::seconds(config.ticket_ttl_max().seconds());
+    if (grant.max_ticket_ttl < std::chrono::seconds(1) || grant.max_ticket_ttl > std::chrono::hours(24 * 7))
+      return Error(field + ".ticket_ttl_max", "must be 1s to 7d");
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadProcess(const std::string& field, const GrantConfig& config, Grant& grant) const {
+    if (!config.process().actions().empty())
+      grant.process.actions = {config.process().actions().begin(), config.process().actions().end()};
+    for (const std::string& action : grant.process.actions) {
+      if (!IsKnownAction(action))
+        return Error(field + ".actions", "holds " + action + ", which is no action of image/");
+    }
+    for (const std::string& style : config.process().styles()) {
+      if (style.empty() || style.find('|') != std::string::npos)
+        return Error(field + ".styles", "holds what is no style's name");
+      grant.process.styles.insert(style);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadCallback(const std::string& field, const GrantConfig& config, Grant& grant) const {
+    if (!config.has_callback()) return absl::OkStatus();
+    const auto& from = config.callback();
+    const std::string type =
+        from.body_type().empty() ? "application/x-www-form-urlencoded" : from.body_type();
+    if (!from.url().starts_with("https://") && !from.url().starts_with("http://"))
+      return Error(field + ".url", "must be an http or https address");
+    if (from.body().empty()) return Error(field + ".body", "must not be empty");
+    if (type != "application/x-www-form-urlencoded" && type != "application/json")
+      return Error(field + ".body_type", "must be application/x-www-form-urlencoded or application/json");
+    grant.callback = Callback{from.url(), from.body(), type};
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadKeys() {
+    const auto& keys = config_.keys();
+    out_.ticket_audience =
+        config_.tickets().audience().empty() ? "sluice-broker" : config_.tickets().audience();
+    for (const auto& key : keys.ticket()) out_.ticket_keys.push_back({key.id(), SecretString(key.key())});
+    if (out_.ticket_keys.empty()) {
+      if (keys.ephemeral_keys()) return absl::OkStatus();
+      return Error("keys.ticket",
+                   "needs a key for tickets; make one with `openssl genpkey -algorithm ed25519`, or, for one "
+                   "replica alone, say ephemeral_keys: true");
+    }
+    const auto ring = identity::TicketRing::Make(out_.ticket_keys, out_.ticket_audience);
+    if (!ring.ok()) return Error("keys.ticket", FromAbsl(ring.status().message()));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadRest() {
+    for (int i = 0; i < config_.trusted_proxies_size(); ++i) {
+      const auto range = IpRange::Parse(config_.trusted_proxies(i));
+      if (!range)
+        return Error("trusted_proxies[" + std::to_string(i) + "]",
+                     "must be a network such as 10.0.0.0/8 without bits beyond its length, or an address");
+      out_.trusted_proxies.push_back(*range);
+    }
+    out_.public_url = config_.tickets().public_url();
+    if (!out_.public_url.empty()) RETURN_IF_ERROR(CheckAddress("tickets.public_url", out_.public_url));
+    out_.gateway_address = config_.gateway_address();
+    if (!out_.gateway_address.empty() && !IsHost(out_.gateway_address))
+      return Error("gateway_address", "must be host:port");
+    out_.deny_file = config_.deny().file();
     return absl::OkStatus();
   }
 
@@ -263,10 +390,30 @@ class Reader {
   Settings out_;
 };
 
+// What a grant has beyond the usual, for a person.
+std::string Extras(const Grant& grant) {
+  std::string out;
+  const Limits& limits = grant.limits;
+  if (limits.max_object_bytes != 0)
+    out += "; objects to " + std::to_string(limits.max_object_bytes) + " bytes";
+  for (const std::string& type : limits.content_types) out += "; type " + type;
+  if (limits.binding()) out += "; no token for UPLOAD, since it could not hold that";
+  for (const IpRange& range : grant.source_ips) out += "; from " + range.text();
+  if (grant.tls_only) out += "; TLS only";
+  for (const Who& who : grant.delegates) out += "; tickets for others by " + who.provider;
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<Settings> ReadSettings(const TokenBrokerConfig& config, const ConfigSource& source) {
   return Reader(config, source).Read();
+}
+
+absl::StatusOr<std::string> WorstPolicy(const Grant& grant) {
+  Scope worst{grant.bucket, grant.prefix.WorstCase(), false, grant.operations, {}, grant.tls_only};
+  for (const IpRange& range : grant.source_ips) worst.source_ips.push_back(range.text());
+  return CompileSessionPolicy(worst);
 }
 
 absl::Status CheckOwnKey(const std::string& access_key_id, bool development) {
@@ -278,6 +425,8 @@ absl::Status CheckOwnKey(const std::string& access_key_id, bool development) {
 
 std::vector<std::string> Warnings(const Settings& settings) {
   std::vector<std::string> out;
+  if (settings.ticket_keys.empty())
+    out.push_back("keys.ephemeral_keys: tickets end with this process, and no other replica takes them");
   for (const Grant& grant : settings.grants) {
     const bool open = std::any_of(grant.who.begin(), grant.who.end(),
                                   [&](const Who& who) { return who.provider == settings.anonymous; });
@@ -286,6 +435,12 @@ std::vector<std::string> Warnings(const Settings& settings) {
     } else if (!grant.prefix.has_claims()) {
       out.push_back("grant " + grant.name + ": its callers share the prefix " + grant.prefix.text());
     }
+    std::set<std::string> providers;
+    for (const Who& who : grant.who) providers.insert(who.provider);
+    if (providers.size() > 1 && grant.prefix.has_claims())
+      out.push_back(
+          "grant " + grant.name +
+          ": the same claims from several providers are the same prefix; each must be trusted for all");
   }
   return out;
 }
@@ -293,14 +448,13 @@ std::vector<std::string> Warnings(const Settings& settings) {
 std::string DescribeGrants(const Settings& settings) {
   std::string out;
   for (const Grant& grant : settings.grants) {
-    const auto policy =
-        CompileSessionPolicy({grant.bucket, grant.prefix.WorstCase(), false, grant.operations});
+    const auto policy = WorstPolicy(grant);
     out += "grant " + grant.name + ": " + OperationNames(grant.operations) + " on " + grant.bucket + "/" +
            grant.prefix.text() + " in " + grant.region + " as " + grant.role_arn + ", ttl " +
            std::to_string(grant.default_ttl.count()) + " s, at most " +
            std::to_string(grant.max_ttl.count()) + " s; worst-case policy " +
            std::to_string(policy.ok() ? policy->size() : 0) + " of " + std::to_string(kLargestPolicy) +
-           " bytes\n";
+           " bytes" + Extras(grant) + "\n";
   }
   return out;
 }

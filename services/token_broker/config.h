@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/config_file.h"
 #include "common/http/server.h"
-#include "common/identity/jwt.h"
+#include "common/identity/authenticator.h"
 #include "services/token_broker/grants.h"
 #include "sluice/config/v1/token_broker_config.pb.h"
 
@@ -25,9 +25,11 @@ struct Listener {
 struct JwtProviderSettings {
   std::string name;
   identity::JwtRules rules;
-  // Exactly one is set.
-  std::string jwks_url;
+  // Where the keys are; not used when `jwks_file` is set.
+  identity::KeyLocation location;
   std::string jwks_file;
+  // PEM authorities for fetching keys; empty for the system's.
+  std::string ca_file;
 };
 
 // A config that was judged.
@@ -37,6 +39,7 @@ struct Settings {
   Listener http;
   Listener admin;
   std::vector<JwtProviderSettings> jwt;
+  std::optional<identity::CertificateProvider> certificate;
   // Name of the provider for callers without proof; absent where there is none.
   std::optional<std::string> anonymous;
   // Scheme and host.
@@ -44,14 +47,26 @@ struct Settings {
   std::chrono::milliseconds sts_timeout{5000};
   std::vector<Grant> grants;
   std::string audit_file;
+  // The first signs; empty for a fresh key that ends with the process.
+  std::vector<identity::TicketKey> ticket_keys;
+  std::string ticket_audience;
+  // Scheme and host; empty for none.
+  std::string public_url;
+  // Empty for none.
+  std::string deny_file;
+  std::vector<IpRange> trusted_proxies;
+  std::string gateway_address;
   bool real_status_codes = false;
 };
 
 // Judges every value; the first that is wrong is an error of `source` with its place and mend. Refuses to
-// start open: no provider, no grant, a grant for anonymous callers whose prefix holds a claim, and, unless
-// `development`, plain http and the sandbox's account.
+// start open: no provider, no grant, a grant for anonymous callers whose prefix holds a claim, no key for
+// tickets unless `ephemeral_keys`, and, unless `development`, plain http and the sandbox's account.
 absl::StatusOr<Settings> ReadSettings(const config::v1::TokenBrokerConfig& config,
                                       const ConfigSource& source);
+
+// The session policy for the longest claims that the grant's prefix can take. Pure.
+absl::StatusOr<std::string> WorstPolicy(const Grant& grant);
 
 // `INVALID_ARGUMENT` `CONFIG_INVALID` for the sandbox's public key outside development.
 absl::Status CheckOwnKey(const std::string& access_key_id, bool development);

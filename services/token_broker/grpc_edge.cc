@@ -3,24 +3,25 @@
 
 namespace sluice::broker {
 
-using token::v1::ExplainAccessRequest;
-using token::v1::ExplainAccessResponse;
-using token::v1::IssueTokenRequest;
-using token::v1::IssueTokenResponse;
-
 GrpcEdge::GrpcEdge(Api& api, rpc::GrpcServer& server) {
   using Service = decltype(service_);
   server.AddService(service_);
-  server.AddMethod<IssueTokenRequest, IssueTokenResponse, Service>(
-      service_, &Service::RequestIssueToken,
-      [&api](const IssueTokenRequest& request, rpc::CallContext context, auto done) {
-        api.IssueToken(request, context, std::move(done));
-      });
-  server.AddMethod<ExplainAccessRequest, ExplainAccessResponse, Service>(
-      service_, &Service::RequestExplainAccess,
-      [&api](const ExplainAccessRequest& request, rpc::CallContext context, auto done) {
-        api.ExplainAccess(request, context, std::move(done));
-      });
+  // One method of the service onto the one of the same name in the Api.
+  const auto add = [&]<typename Request, typename Answer>(
+                       rpc::GrpcServer::Ask<Service> ask,
+                       void (Api::*method)(Request, rpc::CallContext, Api::Done<Answer>)) {
+    server.AddMethod<Request, Answer, Service>(
+        service_, ask, [&api, method](const Request& request, rpc::CallContext context, auto done) {
+          (api.*method)(request, std::move(context), std::move(done));
+        });
+  };
+  add(&Service::RequestIssueToken, &Api::IssueToken);
+  add(&Service::RequestSignUrl, &Api::SignUrl);
+  add(&Service::RequestSignPostForm, &Api::SignPostForm);
+  add(&Service::RequestPlanUpload, &Api::PlanUpload);
+  add(&Service::RequestIssueTicket, &Api::IssueTicket);
+  add(&Service::RequestListGrants, &Api::ListGrants);
+  add(&Service::RequestExplainAccess, &Api::ExplainAccess);
 }
 
 }  // namespace sluice::broker

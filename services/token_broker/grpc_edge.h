@@ -14,8 +14,11 @@ class GrpcEdge {
   GrpcEdge(Api& api, rpc::GrpcServer& server);
 
  private:
-  using Base = token::v1::TokenBroker::Service;
-  token::v1::TokenBroker::WithRawMethod_IssueToken<token::v1::TokenBroker::WithRawMethod_ExplainAccess<Base>>
+  using Broker = token::v1::TokenBroker;
+  using Tokens = Broker::WithRawMethod_IssueToken<
+      Broker::WithRawMethod_ExplainAccess<Broker::WithRawMethod_ListGrants<Broker::Service>>>;
+  Broker::WithRawMethod_SignUrl<Broker::WithRawMethod_SignPostForm<
+      Broker::WithRawMethod_PlanUpload<Broker::WithRawMethod_IssueTicket<Tokens>>>>
       service_;
 };
 

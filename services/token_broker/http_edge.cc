@@ -4,6 +4,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <array>
 
 #include "common/base/iso_time.h"
 #include "common/base/json.h"
@@ -16,8 +17,6 @@
 namespace sluice::broker {
 namespace {
 
-using token::v1::ExplainAccessRequest;
-using token::v1::ExplainAccessResponse;
 using token::v1::IssueTokenRequest;
 using token::v1::IssueTokenResponse;
 
@@ -40,7 +39,8 @@ absl::Status ReadOperations(std::string_view text, IssueTokenRequest& out) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<IssueTokenRequest> ReadQuery(const http::Target& target) {
+// `ticket` is no part of the request, but the caller's proof.
+absl::StatusOr<IssueTokenRequest> ReadQuery(const http::Target& target, std::string& ticket) {
   IssueTokenRequest out;
   std::vector<std::string> seen;
   for (const auto& [name, value] : target.query) {
@@ -59,8 +59,10 @@ absl::StatusOr<IssueTokenRequest> ReadQuery(const http::Target& target) {
         return Fail(absl::StatusCode::kInvalidArgument, "TTL_INVALID",
                     "ttl is a duration such as 900s, 15m or 1h");
       out.mutable_ttl()->set_seconds(ttl->count());
+    } else if (name == "ticket") {
+      ticket += (ticket.empty() ? "" : ",") + value;
     } else {
-      return Malformed("the query takes grant, path, operations and ttl");
+      return Malformed("the query takes grant, path, operations, ttl and ticket");
     }
   }
   return out;
@@ -133,10 +135,16 @@ std::string WriteJson(const Message& message) {
 
 constexpr char kIndex[] =
     "sluice-broker: scoped credentials for Alibaba Cloud OSS\n\n"
-    "GET  /get_sts_token      grant, path, operations, ttl in the query; what the OSS mobile SDKs read\n"
-    "POST /v1/tokens:issue    JSON of sluice.token.v1.IssueTokenRequest\n"
-    "POST /v1/access:explain  JSON of sluice.token.v1.ExplainAccessRequest\n\n"
-    "Each takes `Authorization: Bearer <JWT>`.\n";
+    "GET  /get_sts_token      grant, path, operations, ttl, ticket in the query; what the OSS mobile SDKs "
+    "read\n"
+    "POST /v1/tokens:issue    JSON of sluice.token.v1.IssueTokenRequest, and so on\n"
+    "POST /v1/urls:sign       SignUrlRequest\n"
+    "POST /v1/forms:sign      SignPostFormRequest\n"
+    "POST /v1/uploads:plan    PlanUploadRequest\n"
+    "POST /v1/tickets:issue   IssueTicketRequest\n"
+    "POST /v1/access:explain  ExplainAccessRequest\n"
+    "GET  /v1/grants          what this caller may ask for\n\n"
+    "Each takes `Authorization: Bearer <JWT>`, or `X-Sluice-Ticket: <ticket>`, or a client certificate.\n";
 
 // Lines for a person at a development broker, with the address that they used themselves.
 std::string LinesToCopy(const std::string& issuer, std::string_view host) {
@@ -167,13 +175,11 @@ class HttpExchange final : public http::Exchange {
       answer.headers.emplace_back("X-Request-Id", id);
       respond(std::move(answer));
     };
-    if (path == "/get_sts_token" && head_.method == "GET")
-      return GetStsToken(*target, context, std::move(respond));
-    if (path == "/v1/tokens:issue" && head_.method == "POST")
-      return Call<IssueTokenRequest, IssueTokenResponse>(&Api::IssueToken, context, std::move(respond));
-    if (path == "/v1/access:explain" && head_.method == "POST")
-      return Call<ExplainAccessRequest, ExplainAccessResponse>(&Api::ExplainAccess, context,
-                                                               std::move(respond));
+    const Route* route = FindRoute(path);
+    if (route != nullptr && route->http_method == head_.method) {
+      if (route->call != nullptr) return (this->*route->call)(context, std::move(respond));
+      return GetStsToken(*target, std::move(context), std::move(respond));
+    }
     if (path == "/" && head_.method == "GET") {
       http::Answer answer;
       answer.headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Cache-Control", "no-store"}};
@@ -181,8 +187,7 @@ class HttpExchange final : public http::Exchange {
           kIndex + LinesToCopy(options_.development_issuer, http::FindHeader(head_.headers, "Host"));
       return respond(std::move(answer));
     }
-    const bool known =
-        path == "/" || path == "/get_sts_token" || path == "/v1/tokens:issue" || path == "/v1/access:explain";
+    const bool known = path == "/" || route != nullptr;
     const absl::Status unknown = known ? Fail(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
                                               "this address takes another method; see GET /")
                                        : Fail(absl::StatusCode::kNotFound, "METHOD_UNKNOWN",
@@ -190,44 +195,81 @@ class HttpExchange final : public http::Exchange {
     http::Answer answer = Refusal(unknown, context.request_id);
     if (known) {
       answer.status = 405;
-      answer.headers.emplace_back("Allow", path.starts_with("/v1/") ? "POST" : "GET");
+      answer.headers.emplace_back("Allow", route == nullptr ? "GET" : route->http_method);
     }
     respond(std::move(answer));
   }
 
  private:
+  // An address, its verb, and what it calls; no call for /get_sts_token, which is of another shape.
+  struct Route {
+    std::string_view path;
+    const char* http_method;
+    void (HttpExchange::*call)(const rpc::CallContext&, Respond);
+  };
+  static const Route* FindRoute(std::string_view path) {
+    static constexpr std::array kRoutes = std::to_array<Route>({
+        {"/get_sts_token", "GET", nullptr},
+        {"/v1/tokens:issue", "POST", &HttpExchange::Call<&Api::IssueToken>},
+        {"/v1/urls:sign", "POST", &HttpExchange::Call<&Api::SignUrl>},
+        {"/v1/forms:sign", "POST", &HttpExchange::Call<&Api::SignPostForm>},
+        {"/v1/uploads:plan", "POST", &HttpExchange::Call<&Api::PlanUpload>},
+        {"/v1/tickets:issue", "POST", &HttpExchange::Call<&Api::IssueTicket>},
+        {"/v1/access:explain", "POST", &HttpExchange::Call<&Api::ExplainAccess>},
+        {"/v1/grants", "GET", &HttpExchange::Call<&Api::ListGrants>},
+    });
+    const auto* found =
+        std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& route) { return route.path == path; });
+    return found == kRoutes.end() ? nullptr : found;
+  }
+
+  // Several of a header, joined: two proofs are no proof, and joined they are malformed.
+  std::string Joined(std::string_view wanted) const {
+    std::string out;
+    for (const auto& [name, value] : head_.headers) {
+      if (http::SameName(name, wanted)) out += (out.empty() ? "" : ",") + value;
+    }
+    return out;
+  }
+
   rpc::CallContext Context() const {
     rpc::CallContext out;
     out.peer = head_.peer;
     out.tls = head_.tls;
-    // Two proofs are no proof: joined, they are malformed.
-    for (const auto& [name, value] : head_.headers) {
-      if (http::SameName(name, "Authorization"))
-        out.authorization += (out.authorization.empty() ? "" : ",") + value;
-    }
+    out.authorization = Joined("Authorization");
+    out.ticket = Joined("X-Sluice-Ticket");
+    out.client_certificate = head_.client_certificate;
+    out.forwarded_for = Joined("X-Forwarded-For");
+    out.forwarded_proto = Joined("X-Forwarded-Proto");
     out.cancel = cancel_.token();
     out.request_id = rpc::NewRequestId();
     out.trace_id = rpc::TraceIdOf(http::FindHeader(head_.headers, "traceparent"));
     return out;
   }
 
-  void GetStsToken(const http::Target& target, const rpc::CallContext& context, Respond respond) {
+  void GetStsToken(const http::Target& target, rpc::CallContext context, Respond respond) {
     auto done = [respond = std::move(respond), id = context.request_id,
                  real = options_.real_status_codes](absl::StatusOr<IssueTokenResponse> issued) mutable {
       respond(issued.ok() ? SdkAnswer(*issued) : SdkRefusal(issued.status(), id, real));
     };
-    const auto request = ReadQuery(target);
+    auto request = ReadQuery(target, context.ticket);
     if (!request.ok()) return done(request.status());
-    api_.IssueToken(*request, context, std::move(done));
+    api_.IssueToken(*std::move(request), std::move(context), std::move(done));
   }
 
+  // The proto's JSON in, the proto's JSON out. A GET has no body, and asks with an empty message.
+  template <auto kMethod>
+  void Call(const rpc::CallContext& context, Respond respond) {
+    CallMethod(kMethod, context, std::move(respond));
+  }
   template <typename Request, typename Answer>
-  void Call(void (Api::*method)(const Request&, const rpc::CallContext&, Api::Done<Answer>),
-            const rpc::CallContext& context, Respond respond) {
-    const auto request = ReadJson<Request>(head_, body_);
+  void CallMethod(void (Api::*method)(Request, rpc::CallContext, Api::Done<Answer>),
+                  const rpc::CallContext& context, Respond respond) {
+    auto request =
+        head_.method == "GET" ? absl::StatusOr<Request>(Request()) : ReadJson<Request>(head_, body_);
     if (!request.ok()) return respond(Refusal(request.status(), context.request_id));
     (api_.*method)(
-        *request, context,
+        *std::move(request), context,
         [respond = std::move(respond), id = context.request_id](absl::StatusOr<Answer> answer) mutable {
           respond(answer.ok() ? Json(200, WriteJson(*answer)) : Refusal(answer.status(), id));
         });

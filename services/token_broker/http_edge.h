@@ -9,8 +9,8 @@
 
 namespace sluice::broker {
 
-// The api over HTTP: `GET /get_sts_token` as the stock OSS mobile SDKs call it, `POST /v1/tokens:issue` and
-// `POST /v1/access:explain` with the proto's JSON (at most 64 KiB), `GET /`. Thread-safe.
+// The api over HTTP: `GET /get_sts_token` as the stock OSS mobile SDKs call it, every method of the proto as
+// JSON under `/v1/` (at most 64 KiB), `GET /`. Thread-safe.
 class HttpEdge final : public http::Handler {
  public:
   struct Options {

@@ -7,45 +7,23 @@
 #include "services/token_broker/session_name.h"
 
 namespace sluice::broker {
-namespace {
 
-AuditRecord BeginRecord(const char* method, const rpc::CallContext& context, Time now) {
-  AuditRecord record;
-  record.time = now;
-  record.method = method;
-  record.request_id = context.request_id;
-  record.trace_id = context.trace_id;
-  record.peer = context.peer;
-  return record;
-}
-
-}  // namespace
-
-void Issuer::RecordStranger(const char* method, const absl::Status& why, const rpc::CallContext& context) {
-  AuditRecord record = BeginRecord(method, context, clock_.Now());
-  record.reason = Reason(why);
-  (void)audit_.Accept(record);  // a refusal is an answer even where it cannot be recorded
-}
-
-void Issuer::Issue(const identity::Caller& caller, const token::v1::IssueTokenRequest& request,
+void Issuer::Issue(const Judge& judge, const token::v1::IssueTokenRequest& request,
                    const rpc::CallContext& context, Done done) {
-  AuditRecord record = BeginRecord("IssueToken", context, clock_.Now());
-  record.provider = caller.provider;
-  record.subject = caller.subject;
-  auto plan = PlanToken(grants_, caller, request);
+  AuditRecord record = BeginRecord("IssueToken", context, &judge.caller, clock_.Now());
+  auto plan = PlanToken(judge, request);
   if (!plan.ok()) {
-    record.reason = Reason(plan.status());
-    record.grant = request.grant().substr(0, 64);
-    (void)audit_.Accept(record);
+    RecordRefusal(audit_, std::move(record), plan.status(), request.grant());
     return done(plan.status());
   }
   const std::string grant_id = NewGrantId();
-  record.grant = plan->grant->name;
+  const Grant& grant = *plan->access.grant;
+  record.grant = grant.name;
   record.grant_id = grant_id;
-  record.region = plan->grant->region;
-  record.scope = plan->scope;
+  record.region = grant.region;
+  record.scope = plan->access.scope;
   record.policy_sha256 = crypto::HexLower(crypto::Sha256(plan->policy_json));
-  AssumeRoleRequest mint{plan->grant->role_arn, SessionName(caller.subject, grant_id), plan->policy_json,
+  AssumeRoleRequest mint{grant.role_arn, SessionName(judge.caller.subject, grant_id), plan->policy_json,
                          plan->ttl};
   sts_.AssumeRole(std::move(mint), context.deadline.Sooner(Deadline::After(sts_timeout_)), context.cancel,
                   [this, plan = *std::move(plan), grant_id, record = std::move(record),

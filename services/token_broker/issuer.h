@@ -7,10 +7,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
-#include "common/identity/caller.h"
 #include "common/rpc/call_context.h"
 #include "services/token_broker/audit.h"
-#include "services/token_broker/grants.h"
 #include "services/token_broker/sts.h"
 #include "services/token_broker/token_plan.h"
 
@@ -32,20 +30,15 @@ class Issuer {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<IssuedToken>)>;
   // All must outlive it and the calls under way. `sts_timeout` bounds one AssumeRole.
-  Issuer(const Grants& grants, Sts& sts, Audit& audit, const Clock& clock,
-         std::chrono::milliseconds sts_timeout)
-      : grants_(grants), sts_(sts), audit_(audit), clock_(clock), sts_timeout_(sts_timeout) {}
+  Issuer(Sts& sts, Audit& audit, const Clock& clock, std::chrono::milliseconds sts_timeout)
+      : sts_(sts), audit_(audit), clock_(clock), sts_timeout_(sts_timeout) {}
 
   // Errors are those of PlanToken and Sts, and `AUDIT_UNAVAILABLE`. Every decision leaves an audit line, a
   // refused one as well.
-  void Issue(const identity::Caller& caller, const token::v1::IssueTokenRequest& request,
-             const rpc::CallContext& context, Done done);
-
-  // For a caller who could not prove who it is.
-  void RecordStranger(const char* method, const absl::Status& why, const rpc::CallContext& context);
+  void Issue(const Judge& judge, const token::v1::IssueTokenRequest& request, const rpc::CallContext& context,
+             Done done);
 
  private:
-  const Grants& grants_;
   Sts& sts_;
   Audit& audit_;
   const Clock& clock_;

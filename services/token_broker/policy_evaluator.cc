@@ -45,16 +45,45 @@ absl::StatusOr<std::vector<std::string>> ReadActions(const json::value* value) {
   return out;
 }
 
-absl::StatusOr<std::optional<std::string>> ReadCondition(const json::value* value) {
-  if (value == nullptr) return std::nullopt;
-  const auto* like = value->is_object() && value->get_object().size() == 1
-                         ? value->get_object().if_contains("StringLike")
-                         : nullptr;
-  if (like == nullptr || !like->is_object() || like->get_object().size() != 1)
-    return Unknown("a condition is not one StringLike");
-  const std::string prefix(JsonText(like->get_object(), "oss:Prefix"));
-  if (!IsPlain(prefix)) return Unknown("a condition is not a plain oss:Prefix");
-  return prefix;
+// The one member of an operator's object; null for any other shape.
+const json::value* OnlyMember(const json::value& keys, const char* name) {
+  return keys.is_object() && keys.get_object().size() == 1 ? keys.get_object().if_contains(name) : nullptr;
+}
+
+absl::StatusOr<std::vector<IpRange>> ReadNetworks(const json::value* value) {
+  json::array list;
+  if (value != nullptr && value->is_array()) list = value->get_array();
+  if (value != nullptr && value->is_string()) list.push_back(*value);
+  std::vector<IpRange> out;
+  for (const auto& item : list) {
+    const auto range = item.is_string() ? IpRange::Parse(std::string(item.get_string())) : std::nullopt;
+    if (!range) return Unknown("a condition holds what is no network");
+    out.push_back(*range);
+  }
+  if (out.empty()) return Unknown("a condition is not a list of networks on acs:SourceIp");
+  return out;
+}
+
+absl::Status ReadConditions(const json::value* value, PolicyEvaluator::Statement& out) {
+  if (value == nullptr) return absl::OkStatus();
+  if (!value->is_object() || value->get_object().empty()) return Unknown("Condition is not an object");
+  for (const auto& [op, keys] : value->get_object()) {
+    if (op == "StringLike") {
+      const auto* prefix = OnlyMember(keys, "oss:Prefix");
+      if (prefix == nullptr || !prefix->is_string() || !IsPlain(std::string(prefix->get_string())))
+        return Unknown("a condition is not a plain oss:Prefix");
+      out.prefix = std::string(prefix->get_string());
+    } else if (op == "IpAddress") {
+      ASSIGN_OR_RETURN(out.source_ips, ReadNetworks(OnlyMember(keys, "acs:SourceIp")));
+    } else if (op == "Bool") {
+      const auto* tls = OnlyMember(keys, "acs:SecureTransport");
+      if (tls == nullptr || *tls != "true") return Unknown("a condition is not acs:SecureTransport true");
+      out.tls_only = true;
+    } else {
+      return Unknown("a condition has another operator than ours");
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -78,7 +107,7 @@ absl::StatusOr<PolicyEvaluator> PolicyEvaluator::Parse(std::string_view policy_j
       return Unknown("a statement has an unknown member");
     Statement statement;
     ASSIGN_OR_RETURN(statement.actions, ReadActions(object.if_contains("Action")));
-    ASSIGN_OR_RETURN(statement.prefix, ReadCondition(condition));
+    RETURN_IF_ERROR(ReadConditions(condition, statement));
     statement.resource = JsonText(object, "Resource");
     if (!statement.resource.starts_with(kArn) ||
         !IsPlain(std::string_view(statement.resource).substr(kArn.size()))) {
@@ -95,6 +124,8 @@ bool PolicyEvaluator::Allows(const AccessQuestion& question) const {
         statement.actions.end())
       return false;
     if (!Covers(statement.resource, question.resource)) return false;
+    if (statement.tls_only && !question.tls) return false;
+    if (!statement.source_ips.empty() && !AnyContains(statement.source_ips, question.source_ip)) return false;
     return !statement.prefix || (question.prefix && Covers(*statement.prefix, *question.prefix));
   });
 }

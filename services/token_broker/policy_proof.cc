@@ -47,13 +47,30 @@ bool IsOurs(const PolicyEvaluator::Statement& statement, const Scope& scope,
   const std::string pattern = scope.target + (scope.is_object ? "" : "*");
   const bool listing = statement.prefix.has_value();
   if (listing && (scope.is_object || *statement.prefix != pattern)) return false;
+  const bool same_places =
+      std::equal(statement.source_ips.begin(), statement.source_ips.end(), scope.source_ips.begin(),
+                 scope.source_ips.end(),
+                 [](const IpRange& range, const std::string& text) { return range.text() == text; });
+  if (!same_places || statement.tls_only != scope.tls_only) return false;
   if (statement.resource != Arn(scope.bucket) + (listing ? "" : "/" + pattern)) return false;
   return std::all_of(statement.actions.begin(), statement.actions.end(), [&](const std::string& action) {
     return granted.contains(action) && (action == "oss:ListObjects") == listing;
   });
 }
 
-absl::Status Expect(const PolicyEvaluator& policy, const AccessQuestion& question, bool wanted) {
+// Asks from where the scope permits, and, of what is allowed there, that it is refused elsewhere.
+absl::Status Expect(const PolicyEvaluator& policy, AccessQuestion question, bool wanted, const Scope& scope) {
+  const std::string network = scope.source_ips.empty() ? "192.0.2.1" : scope.source_ips.front();
+  question.source_ip = network.substr(0, network.find('/'));
+  if (wanted) {
+    AccessQuestion plain = question;
+    plain.tls = false;
+    AccessQuestion elsewhere = question;
+    elsewhere.source_ip = "no address";
+    if ((scope.tls_only && policy.Allows(plain)) || (!scope.source_ips.empty() && policy.Allows(elsewhere)))
+      return Fail(absl::StatusCode::kInternal, "POLICY_NOT_PROVEN",
+                  "the compiled policy does not keep the grant's conditions");
+  }
   if (policy.Allows(question) == wanted) return absl::OkStatus();
   return Fail(absl::StatusCode::kInternal, "POLICY_NOT_PROVEN",
               std::string("the compiled policy ") + (wanted ? "does not allow " : "allows ") +
@@ -76,22 +93,23 @@ absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope) {
   }
   const std::string inside = Arn(scope.bucket) + "/" + scope.target + (scope.is_object ? "" : "probe");
   for (const char* action : kObjectActions) {
-    RETURN_IF_ERROR(Expect(policy, {action, inside, std::nullopt}, granted.contains(action)));
-    RETURN_IF_ERROR(Expect(policy, {action, Arn(scope.bucket), std::nullopt}, false));
-    RETURN_IF_ERROR(Expect(
-        policy, {action, Arn(scope.bucket + "x") + "/" + scope.target + "probe", std::nullopt}, false));
+    RETURN_IF_ERROR(Expect(policy, {action, inside, std::nullopt}, granted.contains(action), scope));
+    RETURN_IF_ERROR(Expect(policy, {action, Arn(scope.bucket), std::nullopt}, false, scope));
+    RETURN_IF_ERROR(Expect(policy,
+                           {action, Arn(scope.bucket + "x") + "/" + scope.target + "probe", std::nullopt},
+                           false, scope));
     for (const std::string& key : OutsideKeys(scope)) {
-      RETURN_IF_ERROR(Expect(policy, {action, Arn(scope.bucket) + "/" + key, std::nullopt}, false));
+      RETURN_IF_ERROR(Expect(policy, {action, Arn(scope.bucket) + "/" + key, std::nullopt}, false, scope));
     }
   }
   const bool list = granted.contains("oss:ListObjects");
-  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), scope.target}, list));
-  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), std::nullopt}, false));
-  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), ""}, false));
+  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), scope.target}, list, scope));
+  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), std::nullopt}, false, scope));
+  RETURN_IF_ERROR(Expect(policy, {"oss:ListObjects", Arn(scope.bucket), ""}, false, scope));
   RETURN_IF_ERROR(
       Expect(policy, {"oss:ListObjects", Arn(scope.bucket), scope.target.substr(0, scope.target.size() - 1)},
-             false));
-  return Expect(policy, {"oss:ListObjects", Arn(scope.bucket + "x"), scope.target}, false);
+             false, scope));
+  return Expect(policy, {"oss:ListObjects", Arn(scope.bucket + "x"), scope.target}, false, scope);
 }
 
 }  // namespace sluice::broker

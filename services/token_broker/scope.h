@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "sluice/token/v1/scope.pb.h"
 
@@ -17,6 +18,9 @@ struct Scope {
   std::string target;
   bool is_object = false;
   std::set<Operation> operations;
+  // Networks that its requests must come from, as written in the config; empty for any.
+  std::vector<std::string> source_ips;
+  bool tls_only = false;
 };
 
 }  // namespace sluice::broker

@@ -9,6 +9,24 @@ namespace {
 
 namespace json = boost::json;
 
+// Of the scope, and the prefix of a listing where there is one. Empty when there is none.
+json::object Conditions(const Scope& scope, const std::string& listing) {
+  json::object out;
+  if (scope.tls_only) out["Bool"] = json::object{{"acs:SecureTransport", "true"}};
+  if (!scope.source_ips.empty())
+    out["IpAddress"] =
+        json::object{{"acs:SourceIp", scope.source_ips.size() == 1 ? json::value(scope.source_ips.front())
+                                                                   : json::value_from(scope.source_ips)}};
+  if (!listing.empty()) out["StringLike"] = json::object{{"oss:Prefix", listing}};
+  return out;
+}
+
+json::object Allow(json::value actions, const std::string& resource, json::object conditions) {
+  json::object out{{"Effect", "Allow"}, {"Action", std::move(actions)}, {"Resource", resource}};
+  if (!conditions.empty()) out["Condition"] = std::move(conditions);
+  return out;
+}
+
 json::value OneOrMany(const std::set<std::string>& texts) {
   if (texts.size() == 1) return json::value(*texts.begin());
   json::array out;
@@ -70,15 +88,9 @@ absl::StatusOr<std::string> CompileSessionPolicy(const Scope& scope) {
   const std::string pattern = scope.target + (scope.is_object ? "" : "*");
   json::array statements;
   if (!on_objects.empty()) {
-    statements.push_back(json::object{
-        {"Effect", "Allow"}, {"Action", OneOrMany(on_objects)}, {"Resource", bucket + "/" + pattern}});
+    statements.push_back(Allow(OneOrMany(on_objects), bucket + "/" + pattern, Conditions(scope, "")));
   }
-  if (list) {
-    statements.push_back(json::object{{"Effect", "Allow"},
-                                      {"Action", "oss:ListObjects"},
-                                      {"Resource", bucket},
-                                      {"Condition", {{"StringLike", {{"oss:Prefix", pattern}}}}}});
-  }
+  if (list) statements.push_back(Allow("oss:ListObjects", bucket, Conditions(scope, pattern)));
   std::string out = json::serialize(json::object{{"Version", "1"}, {"Statement", std::move(statements)}});
   if (out.size() > kLargestPolicy) {
     return Fail(absl::StatusCode::kFailedPrecondition, "POLICY_TOO_LARGE",

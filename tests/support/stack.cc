@@ -31,6 +31,7 @@ void Replace(std::string& text, const std::string& what, const std::string& with
 }  // namespace
 
 Stack::Stack(Options options) {
+  for (const auto& [name, text] : options.files) dir_.Write(name, text);
   std::unique_ptr<sandbox::World> world;
   if (!options.world_change.first.empty()) {
     std::string text = ReadFile(std::string(SLUICE_SOURCE_DIR) + "/deploy/config/sandbox.yaml").value();
@@ -53,11 +54,15 @@ Stack::Stack(Options options) {
       ", admin: 127.0.0.1:0}\n"
       "identity: {providers: [{name: sandbox, jwt: {issuer: ISSUER, audience: [sluice], jwks_url: "
       "ISSUER/jwks.json}}, "
-      "{name: nobody, anonymous: {}}]}\n"
+      "{name: nobody, anonymous: {}}" +
+      options.providers +
+      "]}\n"
+      "keys: {ephemeral_keys: true}\n"
       "sts: {region: cn-hangzhou, endpoints: [\"" +
       options.sts_endpoint + "\"]}\naudit: {file: " + dir_.Path("audit.jsonl") +
       "}\ngrants:" + (options.grants.empty() ? kGrants : options.grants) + options.more;
   Replace(yaml, "ISSUER", sandbox_->issuer());
+  Replace(yaml, "TEST_DIR", dir_.Path(""));
   Replace(yaml, "OSS_ENDPOINT", oss());
   config::v1::TokenBrokerConfig config;
   auto source = LoadConfig(dir_.Write("broker.yaml", yaml), config);

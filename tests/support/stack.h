@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -28,8 +29,12 @@ class Stack {
     std::pair<std::string, std::string> world_change;
     // `tls: {...}` of the gRPC and HTTP listeners; plaintext when empty.
     std::string tls;
-    // Appended to the config.
+    // Further identity providers, each beginning with a comma.
+    std::string providers;
+    // Appended to the config. `TEST_DIR` there stands for the directory of WriteFile.
     std::string more;
+    // Files to write before the broker starts: name and text.
+    std::map<std::string, std::string> files;
   };
   Stack() : Stack(Options()) {}
   explicit Stack(Options options);
@@ -39,6 +44,8 @@ class Stack {
   std::string broker_http() const { return "http://127.0.0.1:" + std::to_string(broker_->http_port()); }
   std::string broker_grpc() const { return "127.0.0.1:" + std::to_string(broker_->grpc_port()); }
   std::string oss() const { return "http://127.0.0.1:" + std::to_string(sandbox_->oss_port()); }
+  void WriteFile(const std::string& name, const std::string& text) { dir_.Write(name, text); }
+  FakeLog& log() { return log_; }
   // A JWT of the sandbox's provider; `more` is appended to the query.
   std::string Mint(const std::string& subject, const std::string& more = "");
   // Everything that was logged and audited so far; stops the broker, so that nothing is outstanding.

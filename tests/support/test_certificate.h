@@ -12,8 +12,8 @@
 
 namespace sluice::testing {
 
-// A self-signed certificate, for 127.0.0.1 and localhost unless told otherwise, and its key, as PEM; good for an
-// hour.
+// A self-signed certificate, for 127.0.0.1 and localhost unless told otherwise, and its key, as PEM; good for
+// an hour.
 struct TestCertificate {
   std::string certificate;
   std::string key;

@@ -4,8 +4,8 @@
 #include "common/crypto/encoding.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/jwt_maker.h"
+#include "tests/support/key_pem.h"
 #include "tests/support/status_matchers.h"
-#include "tests/support/test_certificate.h"
 
 namespace sluice::identity {
 namespace {
@@ -15,15 +15,6 @@ using sluice::testing::IsOk;
 
 auto IsMalformed() { return FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_MALFORMED"); }
 auto IsRejected() { return FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_REJECTED"); }
-
-std::string NewPem(const char* type) {
-  const KeyHandle key(EVP_PKEY_Q_keygen(nullptr, nullptr, type));
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
-  PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<size_t>(size)};
-}
 
 class TicketTest : public ::testing::Test {
  protected:
@@ -43,8 +34,8 @@ class TicketTest : public ::testing::Test {
     return ring_->Seal(ticket).Reveal();
   }
   sluice::testing::FakeClock clock_;
-  const std::string one_ = NewPem("ED25519");
-  const std::string two_ = NewPem("ED25519");
+  const std::string one_ = sluice::testing::NewKeyPem("ED25519");
+  const std::string two_ = sluice::testing::NewKeyPem("ED25519");
   const std::shared_ptr<const TicketRing> ring_ =
       TicketRing::Make({{"k1", SecretString(one_)}, {"k2", SecretString(two_)}}, "sluice").value();
 };
@@ -125,7 +116,8 @@ TEST_F(TicketTest, BadKeysAreRefusedByName) {
   EXPECT_THAT(TicketRing::Make({{"a b", SecretString(one_)}}, "sluice"), is_bad);
   EXPECT_THAT(TicketRing::Make({{"k", SecretString(one_)}, {"k", SecretString(two_)}}, "sluice"), is_bad);
   EXPECT_THAT(TicketRing::Make({{"k", SecretString("password")}}, "sluice"), is_bad);
-  EXPECT_THAT(TicketRing::Make({{"k", SecretString(NewPem("X25519"))}}, "sluice"), is_bad);
+  EXPECT_THAT(TicketRing::Make({{"k", SecretString(sluice::testing::NewKeyPem("X25519"))}}, "sluice"),
+              is_bad);
 }
 
 }  // namespace

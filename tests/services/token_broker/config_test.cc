@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/config.h"
 
+#include "common/base/file.h"
+#include "tests/support/key_pem.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -19,6 +21,7 @@ identity:
   - {name: app, jwt: {issuer: "https://id.example.com", audience: [sluice], jwks_url: "https://id.example.com/jwks"}}
   - {name: nobody, anonymous: {}}
 sts: {region: cn-hangzhou}
+keys: {ticket: [{id: k1, key: file:ticket.pem}]}
 grants:
 - name: photos
   who: [{provider: app, claims: {tenant: acme}}]
@@ -33,6 +36,7 @@ grants:
 class ConfigTest : public ::testing::Test {
  protected:
   absl::StatusOr<Settings> Read(const std::string& yaml) {
+    dir_.Write("ticket.pem", pem_);
     config::v1::TokenBrokerConfig config;
     auto source = LoadConfig(dir_.Write("b.yaml", yaml), config);
     if (!source.ok()) return source.status();
@@ -51,6 +55,7 @@ class ConfigTest : public ::testing::Test {
     return std::string(status.message().data(), status.message().size());
   }
   sluice::testing::TempDir dir_;
+  const std::string pem_ = sluice::testing::NewKeyPem("ED25519");
 };
 
 TEST_F(ConfigTest, ReadsAGoodOneAndItsDefaults) {
@@ -107,7 +112,26 @@ TEST_F(ConfigTest, EveryBadValueHasItsFieldAndMend) {
       {"name: nobody", "name: app", "is taken by another provider"},
       {"name: nobody", "name: No_body", "must be 1 to 32"},
       {"audience: [sluice]", "audience: []", "at least one audience"},
-      {", jwks_url: \"https://id.example.com/jwks\"", "", "exactly one of jwks_url and jwks_file"},
+      {", jwks_url:", ", jwks_file: a, jwks_url:", "takes one of jwks_url and jwks_file"},
+      {", jwks_url:", ", jwks_host: 'a/b', jwks_url:", "jwks_host: must be a host alone"},
+      {"anonymous: {}", "certificate: {}", "needs a listener with tls.client_ca_file"},
+      {"file:ticket.pem", "file:b.yaml", "no Ed25519 private key"},
+      {"ticket: [{id: k1, key: file:ticket.pem}]", "ticket: []", "needs a key for tickets"},
+      {"id: k1", "id: 'k 1'", "id is 1 to 64"},
+      {"  prefix:", "  conditions: {source_ips: [10.0.0.1/8]}\n  prefix:",
+       "conditions.source_ips[0]: must be a network"},
+      {"  prefix:", "  limits: {content_types: ['image/*/x']}\n  prefix:",
+       "limits.content_types[0]: must be"},
+      {"  prefix:", "  limits: {max_object_bytes: 50TiB}\n  prefix:", "max_object_bytes: is more than"},
+      {"  prefix:", "  delegates: [{provider: nobody}]\n  prefix:", "anonymous callers delegate nothing"},
+      {"  prefix:", "  delegates: [{provider: other}]\n  prefix:", "is none of identity.providers"},
+      {"  prefix:", "  ticket_ttl_max: 8d\n  prefix:", "ticket_ttl_max: must be 1s to 7d"},
+      {"  prefix:", "  process: {actions: [evil]}\n  prefix:", "no action of image/"},
+      {"  prefix:", "  callback: {url: 'ftp://x', body: a}\n  prefix:", "callback.url: must be"},
+      {"uploads/{subject}/", "uploads/{hash}/", "only beside a claim"},
+      {"uploads/{subject}/", "uploads/x{hash}/{subject}/", "stands alone"},
+      {"sts: {region", "trusted_proxies: [all]\nsts: {region", "trusted_proxies[0]: must be a network"},
+      {"sts: {region", "tickets: {public_url: 'http://x'}\nsts: {region", "tickets.public_url: must begin"},
       {"audience: [sluice]", "audience: [sluice], clock_skew: 61s", "clock_skew: is at most 60s"},
       {"issuer: \"https://id.example.com\"", "issuer: \"https://id .com\"", "characters that no URL has"},
       {"sts: {region: cn-hangzhou}", "sts: {region: X}", "sts.region: must be a region id"},
@@ -142,7 +166,12 @@ TEST_F(ConfigTest, OpenAndSharedPrefixesAreWarnedOf) {
 TEST_F(ConfigTest, TheSamplesOfTheRepositoryAreGood) {
   config::v1::TokenBrokerConfig config;
   const std::string folder = std::string(SLUICE_SOURCE_DIR) + "/deploy/config/";
-  auto production = LoadConfig(folder + "token_broker.yaml", config);
+  // The key of the sample is on the operator's machine.
+  std::string text = ReadFile(folder + "token_broker.yaml").value();
+  const std::string key = "/run/secrets/ticket-k1.pem";
+  ASSERT_NE(text.find(key), std::string::npos);
+  text.replace(text.find(key), key.size(), dir_.Write("ticket.pem", pem_));
+  auto production = LoadConfig(dir_.Write("production.yaml", text), config);
   ASSERT_THAT(production, IsOk());
   EXPECT_THAT(ReadSettings(config, *production), IsOk());
 

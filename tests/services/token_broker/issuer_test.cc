@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/issuer.h"
 
+#include "tests/support/fake_audit.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_sts.h"
 #include "tests/support/status_matchers.h"
@@ -10,16 +11,6 @@ namespace {
 
 using sluice::testing::FailsWith;
 using sluice::testing::IsOk;
-
-class FakeAudit final : public Audit {
- public:
-  std::vector<AuditRecord> records;
-  absl::Status answer;
-  absl::Status Accept(const AuditRecord& record) override {
-    records.push_back(record);
-    return answer;
-  }
-};
 
 Grant Photos() {
   Grant grant{.prefix = PrefixTemplate::Parse("uploads/{subject}/").value()};
@@ -36,7 +27,7 @@ class IssuerTest : public ::testing::Test {
  protected:
   absl::StatusOr<IssuedToken> Issue(const token::v1::IssueTokenRequest& request = {}) {
     absl::StatusOr<IssuedToken> out = absl::UnknownError("never answered");
-    issuer_.Issue({"app", "alice", {}}, request, {},
+    issuer_.Issue({grants_, denied_, alice_, origin_}, request, {},
                   [&](absl::StatusOr<IssuedToken> issued) { out = std::move(issued); });
     return out;
   }
@@ -46,9 +37,12 @@ class IssuerTest : public ::testing::Test {
 
   sluice::testing::FakeClock clock_;
   sluice::testing::FakeSts sts_;
-  FakeAudit audit_;
+  sluice::testing::FakeAudit audit_;
+  const DenyList denied_{};
+  const identity::Caller alice_{"app", "alice", {}};
+  const Origin origin_{"192.0.2.1", true};
   const Grants grants_{{Photos()}};
-  Issuer issuer_{grants_, sts_, audit_, clock_, std::chrono::seconds(5)};
+  Issuer issuer_{sts_, audit_, clock_, std::chrono::seconds(5)};
 };
 
 TEST_F(IssuerTest, MintsWhatWasPlannedAndRecordsIt) {

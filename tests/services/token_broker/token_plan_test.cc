@@ -24,7 +24,9 @@ Grant Make(std::string name, std::set<Operation> operations) {
 
 class TokenPlanTest : public ::testing::Test {
  protected:
-  absl::StatusOr<TokenPlan> Plan(IssueTokenRequest request) { return PlanToken(grants_, alice_, request); }
+  absl::StatusOr<TokenPlan> Plan(IssueTokenRequest request) {
+    return PlanToken({grants_, denied_, alice_, origin_}, request);
+  }
   IssueTokenRequest Ask(std::string path, std::vector<Operation> operations = {}, int64_t ttl = 0) {
     IssueTokenRequest request;
     request.set_grant("photos");
@@ -36,15 +38,17 @@ class TokenPlanTest : public ::testing::Test {
   const Grants grants_{{Make("photos", {token::v1::OPERATION_UPLOAD, token::v1::OPERATION_LIST}),
                         Make("all", {token::v1::OPERATION_UPLOAD, token::v1::OPERATION_DELETE})}};
   const identity::Caller alice_{"app", "alice", {}};
+  const DenyList denied_{};
+  const Origin origin_{"192.0.2.1", true};
 };
 
 TEST_F(TokenPlanTest, AnEmptyRequestIsAllOfTheGrant) {
   const auto plan = Plan(Ask(""));
 
   ASSERT_THAT(plan, IsOk());
-  EXPECT_EQ(plan->scope.target, "uploads/alice/");
-  EXPECT_FALSE(plan->scope.is_object);
-  EXPECT_EQ(plan->scope.operations.size(), 2u);
+  EXPECT_EQ(plan->access.scope.target, "uploads/alice/");
+  EXPECT_FALSE(plan->access.scope.is_object);
+  EXPECT_EQ(plan->access.scope.operations.size(), 2u);
   EXPECT_EQ(plan->ttl, std::chrono::minutes(30));
   EXPECT_NE(plan->policy_json.find("sluice-demo/uploads/alice/*"), std::string::npos);
 }
@@ -53,9 +57,9 @@ TEST_F(TokenPlanTest, AnObjectLeavesListOutUnlessItIsAskedFor) {
   const auto plan = Plan(Ask("a/cat.jpg"));
 
   ASSERT_THAT(plan, IsOk());
-  EXPECT_EQ(plan->scope.target, "uploads/alice/a/cat.jpg");
-  EXPECT_TRUE(plan->scope.is_object);
-  EXPECT_EQ(plan->scope.operations, std::set<Operation>{token::v1::OPERATION_UPLOAD});
+  EXPECT_EQ(plan->access.scope.target, "uploads/alice/a/cat.jpg");
+  EXPECT_TRUE(plan->access.scope.is_object);
+  EXPECT_EQ(plan->access.scope.operations, std::set<Operation>{token::v1::OPERATION_UPLOAD});
   EXPECT_THAT(Plan(Ask("a/cat.jpg", {token::v1::OPERATION_LIST})),
               FailsWith(absl::StatusCode::kInvalidArgument, "OPERATION_INVALID"));
 }
@@ -97,7 +101,7 @@ TEST_F(TokenPlanTest, PathsAndOperationsFromOutsideAreJudged) {
 TEST_F(TokenPlanTest, KeyAndPolicyStayWithinTheVendorsLimits) {
   const identity::Caller long_name{"app", std::string(128, 'u'), {}};
   IssueTokenRequest request = Ask(std::string(890, 'k'));
-  EXPECT_THAT(PlanToken(grants_, long_name, request),
+  EXPECT_THAT(PlanToken({grants_, denied_, long_name, origin_}, request),
               FailsWith(absl::StatusCode::kInvalidArgument, "PATH_INVALID"));
   // As a prefix it is named twice, in the statement on objects and in the one on listing.
   EXPECT_THAT(Plan(Ask(std::string(895, 'k') + "/")),
