@@ -31,10 +31,7 @@ std::string NewKid() { return crypto::HexLower(crypto::RandomBytes(8)); }
 }  // namespace
 
 IdentityEndpoint::IdentityEndpoint(const Clock& real, const Password& password)
-    : real_(real),
-      password_(password),
-      rsa_("RS256", NewKid()),
-      ec_("ES256", NewKid()) {}
+    : real_(real), password_(password), rsa_("RS256", NewKid()), ec_("ES256", NewKid()) {}
 
 std::unique_ptr<http::Exchange> IdentityEndpoint::Start(http::RequestHead head) {
   return Collect([this, head = std::move(head)](const std::string&) { return Serve(head); });

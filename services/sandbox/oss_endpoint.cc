@@ -8,8 +8,11 @@
 #include "common/base/iso_time.h"
 #include "common/crypto/encoding.h"
 #include "common/crypto/random.h"
+#include "services/sandbox/form_data.h"
+#include "services/sandbox/oss_access.h"
 #include "services/sandbox/oss_operation.h"
 #include "services/sandbox/oss_xml.h"
+#include "services/sandbox/post_object.h"
 #include "services/sandbox/refusal_log.h"
 
 namespace sluice::sandbox {
@@ -80,6 +83,8 @@ OrFault<Route> ChooseRoute(const OssCall& call) {
     return Route{"oss:PutObject", InitiateUpload, {"uploads"}};
   if (method == "GET" && upload)
     return Route{"oss:ListParts", ListParts, {"uploadId", "max-parts", "part-number-marker"}};
+  if (method == "GET" && call.target.Has("x-oss-process"))
+    return Route{"oss:GetObject", ProcessImage, {"x-oss-process"}};
   if (method == "GET") {
     return Route{"oss:GetObject",
                  GetObject,
@@ -155,66 +160,42 @@ std::optional<Fault> CheckUnderstood(const OssCall& call, const Route& route) {
   return std::nullopt;
 }
 
-std::optional<Fault> CheckNames(const OssCall& call) {
-  if (call.key.size() > 1023 || call.key.starts_with('/') || call.key.starts_with('\\')) {
-    return Fault{400,
-                 "InvalidObjectName",
-                 "The specified object is not valid.",
-                 "",
-                 "1 to 1023 bytes, not starting with / or \\",
-                 {}};
-  }
-  return std::nullopt;
-}
-
-std::optional<Fault> CheckPolicies(const OssCall& call, const Principal* caller, const std::string& action) {
-  if (caller == nullptr) {
-    return Fault{403,
-                 "AccessDenied",
-                 "Anonymous user has no right to access this bucket.",
-                 "0003-00000001",
-                 "the request is not signed",
-                 {}};
-  }
-  Ask ask{action,
-          "acs:oss:*:*:" + call.bucket + (action == "oss:ListObjects" ? "" : "/" + call.key),
-          caller->arn,
-          {}};
-  ask.context["acs:SecureTransport"] = call.head.tls ? "true" : "false";
-  ask.context["acs:SourceIp"] = call.head.peer;
-  ask.context["acs:AccessId"] = caller->access_key_id;
-  if (const auto acl = http::FindHeader(call.head.headers, "x-oss-object-acl"); !acl.empty())
-    ask.context["oss:x-oss-object-acl"] = acl;
-  if (action == "oss:ListObjects") {
-    ask.context["oss:Prefix"] = call.target.Find("prefix").value_or("");
-    ask.context["oss:Delimiter"] = call.target.Find("delimiter").value_or("");
-  }
-  const std::string asked = action + " on " + ask.resource;
-  if (caller->session_policy && Evaluate(*caller->session_policy, ask).verdict != Verdict::kAllowed) {
-    return Fault{403,
-                 "AccessDenied",
-                 "Access denied by authorizer's policy.",
-                 "0003-00000301",
-                 "the session policy does not allow " + asked,
-                 {}};
-  }
-  const Decision decision = Evaluate(caller->identity_policy, ask);
-  if (decision.verdict == Verdict::kAllowed) return std::nullopt;
-  const bool denied = decision.verdict == Verdict::kExplicitDeny;
-  return Fault{
-      403,
-      "AccessDenied",
-      "Access denied by authorizer's policy.",
-      denied ? "0003-00000201" : "0003-00000202",
-      denied ? "statement " + std::to_string(decision.statement) + " of the role's policy denies " + asked
-             : "no statement of the role's policy allows " + asked,
-      {}};
-}
-
 // Visible ASCII in one line, for a header.
 std::string HeaderSafe(std::string text) {
   for (char& c : text) c = c < 32 || c > 126 ? '?' : c;
   return text.substr(0, 4096);
+}
+
+http::Answer Render(const Fault& fault, const http::RequestHead& head, const std::string& request_id) {
+  http::Answer answer;
+  answer.status = fault.status;
+  if (!fault.ec.empty()) answer.headers.emplace_back("x-oss-ec", fault.ec);
+  answer.headers.emplace_back("x-sluice-hint", HeaderSafe(fault.hint));
+  std::string xml = ErrorXml(fault, request_id, http::FindHeader(head.headers, "Host"));
+  answer.headers.emplace_back("Content-Type", "application/xml");
+  if (head.method == "HEAD") {
+    answer.headers.emplace_back("x-oss-err", crypto::Base64Encode(xml));
+  } else {
+    answer.body = std::move(xml);
+  }
+  return answer;
+}
+
+// What every answer has, fault or not.
+http::Answer Complete(Outcome outcome, const http::RequestHead& head, Time now, telemetry::Log& log) {
+  const std::string request_id = crypto::HexUpper(crypto::RandomBytes(12));
+  http::Answer answer;
+  if (auto* refused = std::get_if<Fault>(&outcome)) {
+    LogRefusal(log, "oss", *refused, head, request_id);
+    answer = Render(*refused, head, request_id);
+  } else {
+    answer = std::get<http::Answer>(std::move(outcome));
+  }
+  answer.headers.emplace_back("Server", "AliyunOSS");
+  answer.headers.emplace_back("x-oss-request-id", request_id);
+  answer.headers.emplace_back("x-oss-server-time", "1");
+  answer.headers.emplace_back("Date", HttpDate(now));
+  return answer;
 }
 
 class OssExchange final : public http::Exchange {
@@ -230,43 +211,34 @@ class OssExchange final : public http::Exchange {
 
   void OnEnd(Respond respond) override {
     auto* fault = std::get_if<Fault>(&route_);
-    Outcome outcome =
-        fault != nullptr ? Outcome(*fault) : std::get<Route>(route_).act(context_, body_.Finish());
-    const std::string request_id = crypto::HexUpper(crypto::RandomBytes(12));
-    http::Answer answer;
-    if (auto* refused = std::get_if<Fault>(&outcome)) {
-      LogRefusal(log_, "oss", *refused, context_.call.head, request_id);
-      answer = Render(*refused, request_id);
-    } else {
-      answer = std::get<http::Answer>(std::move(outcome));
-    }
-    answer.headers.emplace_back("Server", "AliyunOSS");
-    answer.headers.emplace_back("x-oss-request-id", request_id);
-    answer.headers.emplace_back("x-oss-server-time", "1");
-    answer.headers.emplace_back("Date", HttpDate(context_.now));
-    respond(std::move(answer));
+    respond(
+        Complete(fault != nullptr ? Outcome(*fault) : std::get<Route>(route_).act(context_, body_.Finish()),
+                 context_.call.head, context_.now, log_));
   }
 
  private:
-  http::Answer Render(const Fault& fault, const std::string& request_id) const {
-    http::Answer answer;
-    answer.status = fault.status;
-    if (!fault.ec.empty()) answer.headers.emplace_back("x-oss-ec", fault.ec);
-    answer.headers.emplace_back("x-sluice-hint", HeaderSafe(fault.hint));
-    std::string xml = ErrorXml(fault, request_id, http::FindHeader(context_.call.head.headers, "Host"));
-    answer.headers.emplace_back("Content-Type", "application/xml");
-    if (context_.call.head.method == "HEAD") {
-      answer.headers.emplace_back("x-oss-err", crypto::Base64Encode(xml));
-    } else {
-      answer.body = std::move(xml);
-    }
-    return answer;
-  }
-
   OrFault<Route> route_;
   OssContext context_;
   telemetry::Log& log_;
   ContentWriter body_;
+};
+
+// A form upload, judged when it is whole: its signature stands in its fields.
+class PostExchange final : public http::Exchange {
+ public:
+  PostExchange(OssCall call, const World& world, ObjectShelf& shelf, Time now, telemetry::Log& log)
+      : head_(call.head), post_(std::move(call), world, shelf), now_(now), log_(log) {}
+
+  absl::Status OnBody(std::string_view piece) override {
+    return post_.Feed(piece) ? absl::OkStatus() : absl::CancelledError("refused");
+  }
+  void OnEnd(Respond respond) override { respond(Complete(post_.Finish(now_), head_, now_, log_)); }
+
+ private:
+  const http::RequestHead head_;
+  PostObject post_;
+  const Time now_;
+  telemetry::Log& log_;
 };
 
 }  // namespace
@@ -274,6 +246,7 @@ class OssExchange final : public http::Exchange {
 std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
   OssContext context{{std::move(head), {}, "", "", ""}, shelf_, clock_.Now()};
   OssCall& call = context.call;
+  bool is_form = false;
   auto judge = [&]() -> OrFault<Route> {
     auto target = http::ParseTarget(call.head.target);
     if (!target)
@@ -282,7 +255,7 @@ std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
     call.target = *std::move(target);
     Locate(call);
     if (call.bucket.empty()) return NotImplemented("calls on the service, such as ListBuckets");
-    if (auto fault = CheckNames(call)) return *fault;
+    if (auto fault = CheckObjectName(call.key)) return *fault;
     const Bucket* bucket = world_.FindBucket(call.bucket);
     if (bucket == nullptr) {
       return Fault{404,
@@ -293,6 +266,8 @@ std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
                    {{"BucketName", call.bucket}}};
     }
     call.region = bucket->region;
+    is_form = IsPostObject(call);
+    if (is_form) return Route{};
     auto signer = VerifyOssSignature(call, world_, context.now);
     if (auto* fault = std::get_if<Fault>(&signer)) return *fault;
     auto route = ChooseRoute(call);
@@ -312,11 +287,14 @@ std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
     return route;
   };
   auto route = judge();
+  if (is_form)
+    return std::make_unique<PostExchange>(std::move(context.call), world_, shelf_, context.now, log_);
   return std::make_unique<OssExchange>(std::move(route), std::move(context), log_);
 }
 
 uint64_t OssEndpoint::BodyLimit(const http::RequestHead& head) const {
-  return head.method == "PUT" ? uint64_t{5} << 30 : uint64_t{4} << 20;
+  const bool form = !FormDataReader::BoundaryOf(http::FindHeader(head.headers, "Content-Type")).empty();
+  return head.method == "PUT" || form ? uint64_t{5} << 30 : uint64_t{4} << 20;
 }
 
 }  // namespace sluice::sandbox

@@ -22,6 +22,9 @@ Outcome GetObject(const OssContext& context, ContentPtr body);
 Outcome HeadObject(const OssContext& context, ContentPtr body);
 Outcome DeleteObject(const OssContext& context, ContentPtr body);
 
+// image_operation.cc
+Outcome ProcessImage(const OssContext& context, ContentPtr body);
+
 // multipart_operations.cc
 Outcome InitiateUpload(const OssContext& context, ContentPtr body);
 Outcome UploadPart(const OssContext& context, ContentPtr body);

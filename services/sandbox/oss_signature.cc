@@ -404,6 +404,10 @@ OrFault<Signer> V1Url(const OssCall& call, const World& world, Time now) {
 
 }  // namespace
 
+OrFault<Signer> CheckOssKey(const World& world, std::string_view id, std::string_view token, Time now) {
+  return CheckKey(world, id, token, now);
+}
+
 std::string OssV1StringToSign(const OssCall& call, const std::string& date) {
   std::string out = call.head.method + "\n" + std::string(FindHeader(call.head.headers, "Content-MD5")) +
                     "\n" + std::string(FindHeader(call.head.headers, "Content-Type")) + "\n" + date + "\n";

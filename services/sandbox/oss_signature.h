@@ -30,4 +30,8 @@ std::string OssV1StringToSign(const OssCall& call, const std::string& date);
 OrFault<std::shared_ptr<const Principal>> VerifyOssSignature(const OssCall& call, const World& world,
                                                              Time now);
 
+// The session or user of a key id and token, both alive and belonging together.
+OrFault<std::shared_ptr<const Principal>> CheckOssKey(const World& world, std::string_view id,
+                                                      std::string_view token, Time now);
+
 }  // namespace sluice::sandbox

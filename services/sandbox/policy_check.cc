@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "boost/asio/ip/address.hpp"
+#include "boost/asio/ip/network_v4.hpp"
+#include "boost/asio/ip/network_v6.hpp"
 #include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -13,13 +16,15 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 7> kOperators = {"StringEquals",
+constexpr std::array<std::string_view, 9> kOperators = {"StringEquals",
                                                         "StringNotEquals",
                                                         "StringEqualsIgnoreCase",
                                                         "StringNotEqualsIgnoreCase",
                                                         "StringLike",
                                                         "StringNotLike",
-                                                        "Bool"};
+                                                        "Bool",
+                                                        "IpAddress",
+                                                        "NotIpAddress"};
 constexpr std::array<std::string_view, 8> kKeys = {
     "oss:Prefix",          "oss:Delimiter", "oss:x-oss-acl", "oss:x-oss-object-acl",
     "acs:SecureTransport", "acs:SourceIp",  "acs:UserAgent", "acs:AccessId"};
@@ -122,6 +127,24 @@ absl::StatusOr<Statement> ParseStatement(const json::value& value, PolicyKind ki
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+// An address in a network, or the very address; IPv4 written as IPv6 is IPv4.
+bool InNetwork(const std::string& network, const std::string& address) {
+  namespace ip = boost::asio::ip;
+  boost::system::error_code error;
+  ip::address found = ip::make_address(address, error);
+  if (error) return false;
+  if (found.is_v6() && found.to_v6().is_v4_mapped())
+    found = ip::make_address_v4(ip::v4_mapped, found.to_v6());
+  const bool is_network = network.find('/') != std::string::npos;
+  if (!is_network) return ip::make_address(network, error) == found && !error;
+  if (found.is_v4()) {
+    const auto range = ip::make_network_v4(network, error);
+    return !error && range.canonical() == ip::network_v4(found.to_v4(), range.prefix_length()).canonical();
+  }
+  const auto range = ip::make_network_v6(network, error);
+  return !error && range.canonical() == ip::network_v6(found.to_v6(), range.prefix_length()).canonical();
+}
+
 bool Holds(const Condition& condition, const std::map<std::string, std::string>& context) {
   const auto found = context.find(condition.key);
   const std::string& op = condition.op;
@@ -133,6 +156,7 @@ bool Holds(const Condition& condition, const std::map<std::string, std::string>&
   const bool any =
       std::any_of(condition.values.begin(), condition.values.end(), [&](const std::string& value) {
         if (like) return Matches(value, found->second, ignore_case);
+        if (op.ends_with("IpAddress")) return InNetwork(value, found->second);
         return std::equal(value.begin(), value.end(), found->second.begin(), found->second.end(),
                           [&](char a, char b) { return ignore_case ? Lower(a) == Lower(b) : a == b; });
       });

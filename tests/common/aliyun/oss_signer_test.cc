@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/aliyun/oss_signer.h"
 
+#include "common/base/iso_time.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/encoding.h"
 #include "tests/support/status_matchers.h"
@@ -41,6 +42,17 @@ std::string Find(const Pairs& pairs, std::string_view name) {
     if (key == name) return value;
   }
   return "";
+}
+
+TEST(OssSignerTest, AFormIsSignedAsItsVectorsSay) {
+  for (const auto& vector : Vectors("oss-post-policy.json", "oss-post-policy-v4")) {
+    OssSigner signer(Text(vector, "region"));
+    const std::string policy = crypto::Base64Encode(Text(vector, "policy"));
+    EXPECT_EQ(policy, Expected(vector, "policy_base64"));
+    EXPECT_EQ(signer.SignForm(policy, CredentialsOf(vector), *ParseIsoBasic(Text(vector, "timestamp"))),
+              Expected(vector, "x-oss-signature"))
+        << Text(vector, "name");
+  }
 }
 
 TEST(OssSignerTest, StepsAgreeWithThePublishedHeaderVectors) {

@@ -33,7 +33,7 @@ class IdentityEndpointTest : public ::testing::Test {
     const auto keys = identity::ParseJwks(Get("/jwks.json").body);
     const auto parsed = identity::ParseJwt(token);
     if (!keys.ok() || !parsed.ok()) return absl::UnknownError("not even readable");
-    return identity::VerifyJwt(*parsed, **keys, {"http://127.0.0.1:9003", {"sluice"}}, clock_.Now());
+    return identity::VerifyJwt(*parsed, **keys, {"http://127.0.0.1:9003", {"sluice"}}, clock_.Now()).status();
   }
   sluice::testing::FakeClock clock_;
   Password open_;

@@ -55,6 +55,24 @@ TEST(EvaluateTest, AMissingKeyMeetsNegativeOperatorsOnly) {
   EXPECT_EQ(verdict(R"({"StringNotLike":{"oss:Prefix":"*"}})"), Verdict::kAllowed);
 }
 
+TEST(EvaluateTest, AddressesAreInNetworksOrNot) {
+  const Policy policy =
+      ParsePolicy(R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*",
+    "Condition":{"IpAddress":{"acs:SourceIp":["10.1.0.0/16","2001:db8::/32","192.0.2.7"]},"Bool":{"acs:SecureTransport":"true"}}}]})")
+          .value();
+  auto allows = [&](const char* ip, const char* tls = "true") {
+    return Evaluate(
+               policy,
+               {"oss:GetObject", "acs:oss:*:*:b/k", "", {{"acs:SourceIp", ip}, {"acs:SecureTransport", tls}}})
+               .verdict == Verdict::kAllowed;
+  };
+  for (const char* ip : {"10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", "192.0.2.7"})
+    EXPECT_TRUE(allows(ip)) << ip;
+  for (const char* ip : {"10.2.0.1", "2001:db9::1", "192.0.2.8", "", "localhost"})
+    EXPECT_FALSE(allows(ip)) << ip;
+  EXPECT_FALSE(allows("10.1.2.3", "false"));
+}
+
 TEST(ParsePolicyTest, RefusesWhatTheGrammarDoesNotName) {
   for (
       const char* text : {

@@ -63,6 +63,16 @@ TEST(OssV1VectorsTest, HeaderStringsAndSignatures) {
   }
 }
 
+TEST(PostPolicyVectorsTest, V1Signatures) {
+  for (const auto& vector : Vectors("oss-post-policy.json", "oss-post-policy-v1")) {
+    const std::string policy = crypto::Base64Encode(Text(vector, "policy"));
+    EXPECT_EQ(policy, Expected(vector, "policy_base64"));
+    EXPECT_EQ(crypto::Base64Encode(crypto::HmacSha1(Text(vector, "access_key_secret"), policy)),
+              Expected(vector, "signature"))
+        << Text(vector, "name");
+  }
+}
+
 TEST(RpcVectorsTest, StringsToSign) {
   for (const auto& vector : Vectors("rpc-v1.json", "rpc-v1-string-to-sign")) {
     EXPECT_EQ(RpcStringToSign(Text(vector, "method"), MapOf(vector.at("params"))),
