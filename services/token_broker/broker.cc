@@ -21,7 +21,7 @@
 namespace sluice::broker {
 namespace {
 
-// The deny list as a file says it. An empty file is an empty list.
+// The deny list as a file says it. An empty file is refused: it may be half written; `{}` denies nobody.
 absl::StatusOr<DenyList> LoadDenyList(const std::string& path) {
   config::v1::DenyList list;
   RETURN_IF_ERROR(LoadConfig(path, list).status());

@@ -86,7 +86,8 @@ void SigningSessions::Take(Entry& entry, AuditRecord record, absl::StatusOr<aliy
   const absl::Status recorded = audit_.Accept(record);
   if (minted.ok() && !recorded.ok()) minted = recorded;
   std::vector<Done> waiting;
-  absl::StatusOr<Session> answer = minted.status();
+  absl::StatusOr<Session> answer = Session();
+  if (!minted.ok()) answer = minted.status();
   {
     std::lock_guard lock(mutex_);
     if (minted.ok()) entry.session = std::make_shared<const aliyun::Credentials>(*std::move(minted));

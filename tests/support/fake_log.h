@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -15,6 +17,16 @@ class FakeLog final : public telemetry::Log {
   void Write(telemetry::Severity severity, std::string_view event, boost::json::object fields) override {
     std::lock_guard lock(mutex_);
     lines_.push_back(telemetry::LogLine(Time(), severity, event, fields));
+    written_.notify_all();
+  }
+  // Waits until that many lines are of this event.
+  void Await(std::string_view event, size_t count) {
+    std::unique_lock lock(mutex_);
+    written_.wait(lock, [&] {
+      return static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
+               return line.find(event) != std::string::npos;
+             })) >= count;
+    });
   }
   std::vector<std::string> lines() const {
     std::lock_guard lock(mutex_);
@@ -23,6 +35,7 @@ class FakeLog final : public telemetry::Log {
 
  private:
   mutable std::mutex mutex_;
+  std::condition_variable written_;
   std::vector<std::string> lines_;  // guarded by mutex_
 };
 
