@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdarg>
 #include <map>
 #include <memory>
 #include <vector>
@@ -104,6 +105,8 @@ std::optional<Header> ReadHeader(std::string_view bytes) {
 }
 
 OrFault<Image> Decode(std::string_view bytes, Format& format) {
+  // gd would write to standard error what a broken picture lacks; the fault says it.
+  [[maybe_unused]] static const bool quiet = (gdSetErrorMethod([](int, const char*, va_list) {}), true);
   if (bytes.size() > kLargestSource) return TooLarge("a source has at most 20 MB");
   const auto header = ReadHeader(bytes);
   if (!header || header->width == 0 || header->height == 0) return NoPicture();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every form of credential beside a token, against the sandbox's own judgement.
+#include "common/base/file.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/encoding.h"
 #include "common/http/curl_client.h"
@@ -441,11 +442,7 @@ TEST_F(FormsIntegrationTest, TheKillSwitchWorksWithinASecond) {
 }
 
 TEST_F(FormsIntegrationTest, APictureIsAnsweredSmaller) {
-  const std::string png = crypto::Base64Decode(
-                              "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAE0lEQVR4nGP4z8CAFWEXHbQSACj/"
-                              "P8Fu7N9hAAAAAElFTkSuQmCC")
-                              .value_or("");
-  ASSERT_FALSE(png.empty());
+  const std::string png = ReadFile(std::string(SLUICE_SOURCE_DIR) + "/deploy/demo/picture.png").value();
   EXPECT_EQ(
       Use(Url({{"path", "p.png"}, {"method", "URL_METHOD_PUT"}, {"contentType", "image/png"}}, alice_), png)
           .status,
@@ -453,7 +450,8 @@ TEST_F(FormsIntegrationTest, APictureIsAnsweredSmaller) {
   const auto small =
       Use(Url({{"path", "p.png"}, {"method", "URL_METHOD_GET"}, {"process", "image/resize,w_2"}}, alice_));
   EXPECT_EQ(small.status, 200) << small.body;
-  EXPECT_EQ(small.body.substr(16, 8), std::string("\0\0\0\2\0\0\0\2", 8));
+  EXPECT_EQ(small.body.substr(16, 4), std::string("\0\0\0\2", 4));  // the width in a PNG's header
+  EXPECT_LT(small.body.size(), png.size());
   const auto marked = Use(
       Url({{"path", "p.png"},
            {"method", "URL_METHOD_GET"},
