@@ -4,18 +4,26 @@
 #include <google/protobuf/util/json_util.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <future>
 #include <iostream>
 
+#include "clients/cli/broker_clock.h"
+#include "clients/cli/isolation_proof.h"
 #include "clients/cli/output.h"
 #include "clients/cpp/direct_transfer.h"
 #include "common/aliyun/oss_object_store.h"
+#include "common/base/iso_time.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/base/units.h"
+#include "common/crypto/encoding.h"
 #include "common/http/curl_client.h"
+#include "common/reasons/client.h"
+#include "common/reasons/token_broker.h"
 
 namespace sluice::cli {
 namespace {
@@ -36,6 +44,37 @@ absl::StatusOr<Operation> ReadOperation(const std::string& name) {
   return out;
 }
 
+std::vector<std::string> Split(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    out.emplace_back(text.substr(0, text.find(',')));
+    text.remove_prefix(std::min(text.size(), out.back().size() + 1));
+  }
+  return out;
+}
+
+template <typename Request>
+absl::Status ReadOperations(const std::string& names, Request& out) {
+  for (const std::string& name : Split(names)) {
+    ASSIGN_OR_RETURN(const Operation operation, ReadOperation(name));
+    out.add_operations(operation);
+  }
+  return absl::OkStatus();
+}
+
+template <typename Request>
+absl::Status ReadTtl(const std::string& text, Request& out) {
+  if (text.empty()) return absl::OkStatus();
+  const auto ttl = ParseDuration(text);
+  if (!ttl) return Usage("--ttl is a duration such as 900s, 15m or 1h");
+  out.mutable_ttl()->set_seconds(ttl->count());
+  return absl::OkStatus();
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return IsoExtended(Time(std::chrono::seconds(time.seconds())));
+}
+
 std::string PrettyJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
@@ -43,18 +82,6 @@ std::string PrettyJson(const google::protobuf::Message& message) {
   (void)google::protobuf::util::MessageToJsonString(message, &out, options);
   return out;
 }
-
-// This machine's clock, put right by what the broker says the time is.
-class BrokerClock final : public Clock {
- public:
-  explicit BrokerClock(const IssueTokenResponse& token)
-      : ahead_(Time(std::chrono::seconds(token.server_time().seconds())) - std::chrono::system_clock::now()) {
-  }
-  Time Now() const override { return std::chrono::system_clock::now() + ahead_; }
-
- private:
-  const Time::duration ahead_;
-};
 
 // What it takes to reach the one object that a token is for.
 struct Reach {
@@ -67,11 +94,11 @@ struct Reach {
 absl::StatusOr<Reach> ReachObject(client::TokenClient& broker, const IssueTokenRequest& request,
                                   bool allow_http, const CancelToken& cancel) {
   Reach out;
-  ASSIGN_OR_RETURN(out.token, broker.IssueToken(request, Patience(), cancel));
+  ASSIGN_OR_RETURN(out.token, broker.Ask(request, Patience(), cancel));
   if (!out.token.scope().has_key()) return Usage("name one object; a path that ends in / is a folder");
   const auto& credentials = out.token.credentials();
   out.http = http::MakeCurlClient({});
-  out.clock = std::make_unique<BrokerClock>(out.token);
+  out.clock = std::make_unique<BrokerClock>(out.token.server_time());
   ASSIGN_OR_RETURN(out.store, aliyun::OssObjectStore::Make(
                                   *out.http,
                                   {out.token.scope().endpoint(), out.token.scope().bucket(),
@@ -119,18 +146,9 @@ absl::Status RunToken(client::TokenClient& broker, const TokenArguments& argumen
   IssueTokenRequest request;
   request.set_grant(arguments.grant);
   request.set_path(arguments.path);
-  for (std::string_view left = arguments.operations; !left.empty();) {
-    const std::string name(left.substr(0, left.find(',')));
-    left.remove_prefix(std::min(left.size(), name.size() + 1));
-    ASSIGN_OR_RETURN(const Operation operation, ReadOperation(name));
-    request.add_operations(operation);
-  }
-  if (!arguments.ttl.empty()) {
-    const auto ttl = ParseDuration(arguments.ttl);
-    if (!ttl) return Usage("--ttl is a duration such as 900s, 15m or 1h");
-    request.mutable_ttl()->set_seconds(ttl->count());
-  }
-  ASSIGN_OR_RETURN(const IssueTokenResponse token, broker.IssueToken(request, Patience(), std::move(cancel)));
+  RETURN_IF_ERROR(ReadOperations(arguments.operations, request));
+  RETURN_IF_ERROR(ReadTtl(arguments.ttl, request));
+  ASSIGN_OR_RETURN(const IssueTokenResponse token, broker.Ask(request, Patience(), std::move(cancel)));
   std::cout << (arguments.format == "env" ? EnvText(token) : PrettyJson(token));
   return absl::OkStatus();
 }
@@ -179,7 +197,7 @@ absl::Status RunExplain(client::TokenClient& broker, const ExplainArguments& arg
   request.set_path(arguments.path);
   ASSIGN_OR_RETURN(const Operation operation, ReadOperation(arguments.operation));
   request.set_operation(operation);
-  ASSIGN_OR_RETURN(const auto answer, broker.ExplainAccess(request, Patience(), std::move(cancel)));
+  ASSIGN_OR_RETURN(const auto answer, broker.Ask(request, Patience(), std::move(cancel)));
   if (!answer.allowed()) {
     std::cout << "refused: " << answer.reason() << "\n  " << answer.rule() << "\n";
     return Fail(absl::StatusCode::kPermissionDenied, answer.reason(), answer.rule());
@@ -189,6 +207,179 @@ absl::Status RunExplain(client::TokenClient& broker, const ExplainArguments& arg
             << (scope.has_key() ? scope.key() : scope.prefix() + "*") << " in " << scope.region()
             << "\n  policy " << answer.policy_json() << "\n";
   return absl::OkStatus();
+}
+
+absl::Status RunSignUrl(client::TokenClient& broker, const SignUrlArguments& arguments, CancelToken cancel) {
+  token::v1::SignUrlRequest request;
+  request.set_grant(arguments.grant);
+  request.set_path(arguments.path);
+  token::v1::UrlMethod method;
+  if (!token::v1::UrlMethod_Parse("URL_METHOD_" + arguments.method, &method) ||
+      method == token::v1::URL_METHOD_UNSPECIFIED)
+    return Usage(
+        "--method is one of PUT, GET, HEAD, DELETE, INITIATE_MULTIPART, UPLOAD_PART, LIST_PARTS, "
+        "COMPLETE_MULTIPART, ABORT_MULTIPART");
+  request.set_method(method);
+  RETURN_IF_ERROR(ReadTtl(arguments.ttl, request));
+  request.set_content_type(arguments.content_type);
+  request.set_process(arguments.process);
+  request.set_upload_id(arguments.upload_id);
+  if (!arguments.content_length.empty()) {
+    const auto length = ParseByteSize(arguments.content_length);
+    if (!length) return Usage("--content-length is a number of bytes, or such as 5MiB");
+    request.set_content_length(*length);
+  }
+  for (unsigned part : arguments.parts) request.add_part_numbers(part);
+  ASSIGN_OR_RETURN(const auto answer, broker.Ask(request, Patience(), std::move(cancel)));
+  if (arguments.json) {
+    std::cout << PrettyJson(answer);
+    return absl::OkStatus();
+  }
+  for (const auto& url : answer.urls()) {
+    std::cout << url.url() << "\n";
+    std::cerr << url.http_method() << " until " << TimeText(answer.expire_time());
+    for (const auto& [name, value] : url.headers()) std::cerr << "; " << name << ": " << value;
+    std::cerr << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunPlan(client::TokenClient& broker, const PlanArguments& arguments, CancelToken cancel) {
+  token::v1::PlanUploadRequest request;
+  request.set_grant(arguments.grant);
+  request.set_path(arguments.path);
+  request.set_content_type(arguments.content_type);
+  if (!arguments.size.empty()) {
+    const auto size = ParseByteSize(arguments.size);
+    if (!size) return Usage("--size is a number of bytes, or such as 5MiB");
+    request.set_size_bytes(*size);
+  }
+  for (const std::string& name : Split(arguments.forms)) {
+    token::v1::UploadForm form;
+    if (!token::v1::UploadForm_Parse("UPLOAD_FORM_" + name, &form))
+      return Usage("--forms holds some of URL, POST_FORM, PART_URLS, TOKEN, GATEWAY");
+    request.add_forms(form);
+  }
+  ASSIGN_OR_RETURN(const auto answer, broker.Ask(request, Patience(), std::move(cancel)));
+  std::cout << PrettyJson(answer);
+  return absl::OkStatus();
+}
+
+absl::Status RunTicket(client::TokenClient& broker, const TicketArguments& arguments, CancelToken cancel) {
+  token::v1::IssueTicketRequest request;
+  request.set_grant(arguments.grant);
+  request.set_path(arguments.path);
+  request.set_subject(arguments.subject);
+  RETURN_IF_ERROR(ReadOperations(arguments.operations, request));
+  RETURN_IF_ERROR(ReadTtl(arguments.ttl, request));
+  ASSIGN_OR_RETURN(const auto answer, broker.Ask(request, Patience(), std::move(cancel)));
+  if (arguments.json) {
+    std::cout << PrettyJson(answer);
+    return absl::OkStatus();
+  }
+  std::cout << (answer.sts_url().empty() ? answer.ticket() : answer.sts_url()) << "\n";
+  std::cerr << "until " << TimeText(answer.expire_time()) << ", for "
+            << (answer.scope().has_key() ? answer.scope().key() : answer.scope().prefix() + "*") << "\n";
+  return absl::OkStatus();
+}
+
+absl::Status RunGrants(client::TokenClient& broker, bool json, CancelToken cancel) {
+  ASSIGN_OR_RETURN(const auto answer,
+                   broker.Ask(token::v1::ListGrantsRequest(), Patience(), std::move(cancel)));
+  if (json) {
+    std::cout << PrettyJson(answer);
+    return absl::OkStatus();
+  }
+  if (answer.grants().empty()) std::cout << "no grant is yours\n";
+  for (const auto& grant : answer.grants()) {
+    const auto& scope = grant.scope();
+    std::cout << grant.name() << ": " << scope.bucket() << "/"
+              << (scope.has_key() ? scope.key() : scope.prefix()) << " in " << scope.region() << ",";
+    for (int operation : scope.operations())
+      std::cout << " " << token::v1::Operation_Name(static_cast<Operation>(operation)).substr(10);
+    std::cout << ", ttl to " << grant.max_ttl().seconds() << " s";
+    if (grant.max_object_bytes() != 0) std::cout << ", objects to " << grant.max_object_bytes() << " bytes";
+    for (const std::string& type : grant.content_types()) std::cout << ", " << type;
+    if (grant.delegate()) std::cout << ", tickets for others";
+    if (!grant.unusable().empty()) std::cout << "; not now: " << grant.unusable();
+    std::cout << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunWhy(const std::string& reason) {
+  const auto print = [](const reasons::Entry& entry, const char* of) {
+    std::cout << entry.reason << " (" << absl::StatusCodeToString(entry.code) << ", " << of << ")\n  "
+              << entry.mend << "\n  "
+              << (entry.retryable ? "The same request may succeed later by itself."
+                                  : "The same request will fail again.")
+              << "\n";
+  };
+  for (const auto& entry : reasons::kTokenBroker) {
+    if (entry.reason == reason) return print(entry, "said by the broker"), absl::OkStatus();
+  }
+  for (const auto& entry : reasons::kClient) {
+    if (entry.reason == reason) return print(entry, "said by this client"), absl::OkStatus();
+  }
+  return Usage(reason +
+               " is no reason of the broker or of this client; reasons are written like STS_UNREACHABLE");
+}
+
+namespace {
+
+// A JWT for anybody, as only a sandbox's identity provider gives one.
+absl::StatusOr<SecretString> MintJwt(http::Client& http, const ProveArguments& arguments,
+                                     const std::string& subject) {
+  std::string url = arguments.identity + "/token?subject=" + crypto::PercentEncode(subject);
+  for (const std::string& claim : arguments.claims) {
+    const size_t equals = claim.find('=');
+    if (equals == std::string::npos) return Usage("--claim is NAME=VALUE");
+    url += "&" + crypto::PercentEncode(claim.substr(0, equals)) + "=" +
+           crypto::PercentEncode(claim.substr(equals + 1));
+  }
+  std::promise<absl::StatusOr<http::Response>> promise;
+  http.Send({"GET", url, {}, "", nullptr, nullptr}, Patience(), {},
+            [&](absl::StatusOr<http::Response> response) { promise.set_value(std::move(response)); });
+  const auto response = promise.get_future().get();
+  if (!response.ok() || response->status != 200)
+    return Fail(absl::StatusCode::kUnavailable, "IDENTITY_UNREACHABLE",
+                "no JWT from " + arguments.identity +
+                    "; give --identity the address of a sandbox's identity provider");
+  std::string jwt = response->body;
+  while (jwt.ends_with('\n')) jwt.pop_back();
+  return SecretString(jwt);
+}
+
+}  // namespace
+
+absl::Status RunProve(const client::TokenClientOptions& broker, const ProveArguments& arguments) {
+  const auto http = http::MakeCurlClient({});
+  std::unique_ptr<client::TokenClient> parties[2];
+  const std::string subjects[2] = {arguments.as, arguments.against};
+  for (int i = 0; i < 2; ++i) {
+    client::TokenClientOptions options = broker;
+    ASSIGN_OR_RETURN(options.jwt, MintJwt(*http, arguments, subjects[i]));
+    ASSIGN_OR_RETURN(parties[i], client::TokenClient::Make(options));
+  }
+  IsolationOptions options;
+  options.grant = arguments.grant;
+  options.progress = [](const std::string& line) { std::cerr << "  " << line << "\n"; };
+  ASSIGN_OR_RETURN(const IsolationResult result, ProveIsolation(*parties[0], *parties[1], *http, options));
+  if (arguments.json) {
+    std::cout << boost::json::serialize(
+                     boost::json::object{{"attempts", result.attempts},
+                                         {"controls", result.controls},
+                                         {"exceptions", boost::json::value_from(result.exceptions)}})
+              << "\n";
+  } else {
+    std::cout << result.attempts << " attempts of " << arguments.as << " on what is " << arguments.against
+              << "'s, " << result.exceptions.size() << " exceptions; " << result.controls << " things "
+              << arguments.as << " may do, tried beside them\n";
+    for (const std::string& exception : result.exceptions) std::cout << "  " << exception << "\n";
+  }
+  if (result.exceptions.empty()) return absl::OkStatus();
+  return Fail(absl::StatusCode::kFailedPrecondition, "ISOLATION_BROKEN",
+              std::to_string(result.exceptions.size()) + " attempts were not refused, or controls failed");
 }
 
 }  // namespace sluice::cli

@@ -60,4 +60,63 @@ struct ExplainArguments {
 // A refusal is printed, and is `PERMISSION_DENIED` with the broker's reason for the exit code.
 absl::Status RunExplain(client::TokenClient& broker, const ExplainArguments& arguments, CancelToken cancel);
 
+struct SignUrlArguments {
+  std::string grant;
+  std::string path;
+  // `PUT`, `GET`, `HEAD`, `DELETE`, `INITIATE_MULTIPART`, `UPLOAD_PART`, `LIST_PARTS`, `COMPLETE_MULTIPART`,
+  // `ABORT_MULTIPART`
+  std::string method = "GET";
+  std::string content_type;
+  std::string ttl;
+  std::string process;
+  std::string upload_id;
+  // Exact length of the body in bytes; empty for none.
+  std::string content_length;
+  std::vector<unsigned> parts;
+  bool json = false;
+};
+// Prints the URL alone, and the headers to send on standard error; or everything as JSON.
+absl::Status RunSignUrl(client::TokenClient& broker, const SignUrlArguments& arguments, CancelToken cancel);
+
+struct PlanArguments {
+  std::string grant;
+  std::string path;
+  // Bytes, or `5MiB`; empty for not known.
+  std::string size;
+  std::string content_type;
+  // `URL,POST_FORM`
+  std::string forms;
+};
+// Prints the plan as JSON; it holds what was signed.
+absl::Status RunPlan(client::TokenClient& broker, const PlanArguments& arguments, CancelToken cancel);
+
+struct TicketArguments {
+  std::string grant;
+  std::string path;
+  std::string operations;
+  std::string ttl;
+  std::string subject;
+  bool json = false;
+};
+// Prints the address for an OSS SDK, or the ticket alone where the broker has none.
+absl::Status RunTicket(client::TokenClient& broker, const TicketArguments& arguments, CancelToken cancel);
+
+absl::Status RunGrants(client::TokenClient& broker, bool json, CancelToken cancel);
+
+// What a reason means and who mends it. `INVALID_ARGUMENT` `USAGE` for one that is none.
+absl::Status RunWhy(const std::string& reason);
+
+struct ProveArguments {
+  std::string as;
+  std::string against;
+  std::string grant;
+  // Address of a sandbox's identity provider, which mints a JWT for anybody.
+  std::string identity;
+  // Claims that both JWTs get: `role=editor`.
+  std::vector<std::string> claims;
+  bool json = false;
+};
+// Tries to reach what is `against`'s as `as`. `FAILED_PRECONDITION` `ISOLATION_BROKEN` when something did.
+absl::Status RunProve(const client::TokenClientOptions& broker, const ProveArguments& arguments);
+
 }  // namespace sluice::cli

@@ -37,7 +37,11 @@ int main(int argc, char** argv) {
   app.add_option("--jwt-file", flags.jwt_file,
                  "file with the caller's JWT; anonymous without (SLUICE_JWT_FILE)");
   app.add_option("--ca", flags.ca, "PEM of the authority behind the broker's certificate (SLUICE_CA)");
-  app.add_option("--output", output, "of upload and download")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--ticket-file", flags.ticket_file, "file with a ticket, instead of a JWT");
+  app.add_option("--cert", flags.cert, "PEM of your client certificate, for TLS");
+  app.add_option("--key", flags.key, "PEM of its key; in the same file without");
+  app.add_option("--output", output, "text, or json where there is something to print")
+      ->check(CLI::IsMember({"text", "json"}));
   app.fallthrough();
 
   bool allow_http = false;
@@ -78,12 +82,69 @@ int main(int argc, char** argv) {
       ->required();
   explain_command->add_option("PATH", explain.path, "path below your prefix");
   explain_command->add_option("--grant", explain.grant, "name of the grant, where several are yours");
+
+  cli::SignUrlArguments sign;
+  auto* sign_command = app.add_subcommand("sign-url", "sign one request to OSS as a URL");
+  sign_command->add_option("PATH", sign.path, "one object below your prefix")->required();
+  sign_command->add_option("--method", sign.method,
+                           "PUT, GET, HEAD, DELETE, INITIATE_MULTIPART, UPLOAD_PART and so on");
+  sign_command->add_option("--content-type", sign.content_type, "bound to PUT and INITIATE_MULTIPART");
+  sign_command->add_option("--content-length", sign.content_length, "exact, bound to PUT and UPLOAD_PART");
+  sign_command->add_option("--process", sign.process, "of GET, such as image/resize,w_200");
+  sign_command->add_option("--upload-id", sign.upload_id, "of the multipart upload");
+  sign_command->add_option("--part", sign.parts, "part numbers of UPLOAD_PART");
+  sign_command->add_option("--ttl", sign.ttl, "such as 15m, the default");
+  sign_command->add_option("--grant", sign.grant, "name of the grant, where several are yours");
+
+  cli::PlanArguments plan;
+  auto* plan_command = app.add_subcommand("plan", "let the broker choose how to upload, and sign it");
+  plan_command->add_option("PATH", plan.path, "one object below your prefix")->required();
+  plan_command->add_option("--size", plan.size, "bytes, or such as 5MiB; not known without");
+  plan_command->add_option("--content-type", plan.content_type, "of the object");
+  plan_command->add_option("--forms", plan.forms,
+                           "what the client can do: URL,POST_FORM,PART_URLS,TOKEN,GATEWAY");
+  plan_command->add_option("--grant", plan.grant, "name of the grant, where several are yours");
+
+  cli::TicketArguments ticket;
+  auto* ticket_command =
+      app.add_subcommand("ticket", "get a ticket, as the address an OSS SDK asks for tokens");
+  ticket_command->add_option("--subject", ticket.subject,
+                             "for somebody else, where a grant names you as delegate");
+  ticket_command->add_option("--path", ticket.path, "below the prefix: `a/` a folder, `a/b.jpg` one object");
+  ticket_command->add_option("--operations", ticket.operations,
+                             "such as UPLOAD,LIST; all of the grant without");
+  ticket_command->add_option("--ttl", ticket.ttl, "such as 1h, the default");
+  ticket_command->add_option("--grant", ticket.grant, "name of the grant, where several are yours");
+
+  auto* grants_command = app.add_subcommand("grants", "list what you may ask for");
+
+  std::string reason;
+  auto* why_command = app.add_subcommand("why", "say what a reason means and what to do");
+  why_command->add_option("REASON", reason, "such as STS_UNREACHABLE")->required();
+
+  cli::ProveArguments prove;
+  auto* prove_command = app.add_subcommand(
+      "prove", "try to reach one caller's objects as another, by every form; for a sandbox, since it writes");
+  prove_command->add_option("--as", prove.as, "subject that attacks")->required();
+  prove_command->add_option("--against", prove.against, "subject that is attacked")->required();
+  prove_command->add_option("--grant", prove.grant, "name of the grant of both");
+  prove_command->add_option("--claim", prove.claims, "NAME=VALUE for both JWTs");
+  prove_command
+      ->add_option("--identity", prove.identity,
+                   "address of the sandbox's identity provider (SLUICE_IDENTITY)")
+      ->envname("SLUICE_IDENTITY")
+      ->default_val("http://127.0.0.1:9003");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  upload.json = download.json = output == "json";
+  upload.json = download.json = sign.json = ticket.json = prove.json = output == "json";
+  if (*why_command) {
+    const absl::Status known = cli::RunWhy(reason);
+    if (!known.ok()) std::cerr << cli::ErrorText(known);
+    return cli::ExitCode(known);
+  }
   upload.allow_http = download.allow_http = allow_http;
 
   const CancelToken cancel = CancelOnSignals();
@@ -95,6 +156,11 @@ int main(int argc, char** argv) {
     status = *token_command      ? cli::RunToken(**broker, token, cancel)
              : *upload_command   ? cli::RunUpload(**broker, upload, cancel)
              : *download_command ? cli::RunDownload(**broker, download, cancel)
+             : *sign_command     ? cli::RunSignUrl(**broker, sign, cancel)
+             : *plan_command     ? cli::RunPlan(**broker, plan, cancel)
+             : *ticket_command   ? cli::RunTicket(**broker, ticket, cancel)
+             : *grants_command   ? cli::RunGrants(**broker, output == "json", cancel)
+             : *prove_command    ? cli::RunProve(*settings, prove)
                                  : cli::RunExplain(**broker, explain, cancel);
   }
   std::cout.flush();

@@ -24,12 +24,12 @@ std::string FirstSet(const std::string& flag, const std::optional<std::string>& 
   return variable && !variable->empty() ? *variable : configured;
 }
 
-absl::StatusOr<SecretString> ReadJwt(const std::string& path) {
+absl::StatusOr<SecretString> ReadProof(const char* what, const std::string& path) {
   const std::string text = ReadFile(path).value_or("");
   const size_t end = text.find_last_not_of(" \t\r\n");
   if (end == std::string::npos) {
     return Fail(absl::StatusCode::kInvalidArgument, "JWT_UNREADABLE",
-                "the JWT file \"" + path + "\" cannot be read or is empty");
+                std::string("the ") + what + " file \"" + path + "\" cannot be read or is empty");
   }
   return SecretString(std::string_view(text).substr(0, end + 1));
 }
@@ -50,9 +50,15 @@ absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flag
     return Fail(absl::StatusCode::kInvalidArgument, "BROKER_UNSET",
                 "which broker? give --broker HOST:PORT, set SLUICE_BROKER, or write `broker:` into " + path);
   }
+  out.client_cert_file = flags.cert;
+  out.client_key_file = flags.key.empty() ? flags.cert : flags.key;
+  if (!flags.ticket_file.empty()) {
+    ASSIGN_OR_RETURN(out.ticket, ReadProof("ticket", flags.ticket_file));
+    return out;
+  }
   const std::string jwt = FirstSet(flags.jwt_file, environment("SLUICE_JWT_FILE"), config.jwt_file());
   if (!jwt.empty()) {
-    ASSIGN_OR_RETURN(out.jwt, ReadJwt(jwt));
+    ASSIGN_OR_RETURN(out.jwt, ReadProof("JWT", jwt));
   }
   return out;
 }

@@ -14,11 +14,15 @@ struct SettingFlags {
   std::string broker;
   std::string jwt_file;
   std::string ca;
+  std::string ticket_file;
+  std::string cert;
+  std::string key;
 };
 
 // Flags first, then SLUICE_BROKER, SLUICE_JWT_FILE, SLUICE_CA, then `$XDG_CONFIG_HOME/sluice/config.yaml` or
 // `~/.config/sluice/config.yaml` where there is one. `INVALID_ARGUMENT`: `BROKER_UNSET`, `JWT_UNREADABLE`,
-// `CONFIG_INVALID`. Without a JWT file the caller is anonymous.
+// `CONFIG_INVALID`. A ticket (`--ticket-file`) takes the place of a JWT; a certificate and its key are flags
+// alone. With none of them the caller is anonymous.
 absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flags,
                                                         const Environment& environment);
 

@@ -68,8 +68,12 @@ absl::StatusOr<Answer> Wait(absl::AnyInvocable<void(TokenClient::Done<Answer>)> 
 // A completion queue of its own rather than gRPC's callback threads: those end when the last channel goes,
 // and 1.51 cannot have that happen on one of themselves, where the end of a call would otherwise take it.
 struct TokenClient::Connection {
-  Connection(std::string address, SecretString proof, const std::shared_ptr<grpc::Channel>& channel)
-      : broker(std::move(address)), jwt(std::move(proof)), stub(token::v1::TokenBroker::NewStub(channel)) {
+  Connection(std::string address, SecretString proof, SecretString given,
+             const std::shared_ptr<grpc::Channel>& channel)
+      : broker(std::move(address)),
+        jwt(std::move(proof)),
+        ticket(std::move(given)),
+        stub(token::v1::TokenBroker::NewStub(channel)) {
     thread = std::thread([this] {
       void* tag = nullptr;
       for (bool ok = false; queue.Next(&tag, &ok);) {
@@ -143,6 +147,7 @@ struct TokenClient::Connection {
     flight->done = std::move(done);
     flight->context.set_deadline(std::chrono::system_clock::now() + deadline.Left());
     if (!jwt.empty()) flight->context.AddMetadata("authorization", "Bearer " + jwt.Reveal());
+    if (!ticket.empty()) flight->context.AddMetadata("x-sluice-ticket", ticket.Reveal());
     flight->reader = (stub.get()->*method)(&flight->context, request, &queue);
     // Known before it can end, and ended only by the queue.
     const uint64_t number = in_flight->Add(*flight);
@@ -155,6 +160,7 @@ struct TokenClient::Connection {
 
   const std::string broker;
   const SecretString jwt;
+  const SecretString ticket;
   const std::unique_ptr<token::v1::TokenBroker::Stub> stub;
   grpc::CompletionQueue queue;
   const std::shared_ptr<InFlight> in_flight = std::make_shared<InFlight>();
@@ -163,9 +169,9 @@ struct TokenClient::Connection {
 
 absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Make(const TokenClientOptions& options) {
   ASSIGN_OR_RETURN(BrokerAddress address, ParseBrokerAddress(options.address));
-  if (!FitsHeader(options.jwt.Reveal())) {
+  if (!FitsHeader(options.jwt.Reveal()) || !FitsHeader(options.ticket.Reveal())) {
     return Fail(absl::StatusCode::kInvalidArgument, "JWT_UNUSABLE",
-                "the JWT holds spaces, line breaks or other bytes that no JWT has; give the token alone");
+                "the JWT or ticket holds spaces, line breaks or other bytes that neither has; give it alone");
   }
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   if (address.tls) {
@@ -177,41 +183,74 @@ absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::Make(const TokenClient
                     "cannot read the CA file \"" + options.ca_file + "\"");
       }
     }
+    if (!options.client_cert_file.empty()) {
+      tls.pem_cert_chain = ReadFile(options.client_cert_file).value_or("");
+      tls.pem_private_key = ReadFile(options.client_key_file).value_or("");
+      if (tls.pem_cert_chain.empty() || tls.pem_private_key.empty()) {
+        return Fail(absl::StatusCode::kInvalidArgument, "CERTIFICATE_UNREADABLE",
+                    "cannot read the client certificate or its key");
+      }
+    }
     credentials = grpc::SslCredentials(tls);
   }
   grpc::ChannelArguments arguments;
   // A proxy has no business between this process and its own machine.
   if (!address.tls) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  auto connection = std::make_unique<Connection>(
-      address.target, options.jwt, grpc::CreateCustomChannel(address.target, credentials, arguments));
-  return std::unique_ptr<TokenClient>(new TokenClient(std::move(connection)));
+  auto connection =
+      std::make_unique<Connection>(address.target, options.jwt, options.ticket,
+                                   grpc::CreateCustomChannel(address.target, credentials, arguments));
+  return std::unique_ptr<TokenClient>(new TokenClient(options, std::move(connection)));
 }
 
-TokenClient::TokenClient(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+absl::StatusOr<std::unique_ptr<TokenClient>> TokenClient::WithTicket(SecretString ticket) const {
+  TokenClientOptions options = options_;
+  options.jwt = SecretString();
+  options.ticket = std::move(ticket);
+  return Make(options);
+}
+
+TokenClient::TokenClient(TokenClientOptions options, std::unique_ptr<Connection> connection)
+    : options_(std::move(options)), connection_(std::move(connection)) {}
 TokenClient::~TokenClient() = default;
 
-void TokenClient::IssueToken(token::v1::IssueTokenRequest request, Deadline deadline, CancelToken cancel,
-                             Done<token::v1::IssueTokenResponse> done) {
-  connection_->Call(&token::v1::TokenBroker::Stub::AsyncIssueToken, request, deadline, cancel,
-                    std::move(done));
+namespace {
+
+using Stub = token::v1::TokenBroker::Stub;
+
+// The stub's method for a request.
+constexpr auto MethodFor(const token::v1::IssueTokenRequest*) { return &Stub::AsyncIssueToken; }
+constexpr auto MethodFor(const token::v1::SignUrlRequest*) { return &Stub::AsyncSignUrl; }
+constexpr auto MethodFor(const token::v1::SignPostFormRequest*) { return &Stub::AsyncSignPostForm; }
+constexpr auto MethodFor(const token::v1::PlanUploadRequest*) { return &Stub::AsyncPlanUpload; }
+constexpr auto MethodFor(const token::v1::IssueTicketRequest*) { return &Stub::AsyncIssueTicket; }
+constexpr auto MethodFor(const token::v1::ListGrantsRequest*) { return &Stub::AsyncListGrants; }
+constexpr auto MethodFor(const token::v1::ExplainAccessRequest*) { return &Stub::AsyncExplainAccess; }
+
+}  // namespace
+
+template <typename Request>
+void TokenClient::Ask(const Request& request, Deadline deadline, CancelToken cancel,
+                      Done<typename AnswerTo<Request>::Type> done) {
+  connection_->Call(MethodFor(&request), request, deadline, cancel, std::move(done));
 }
 
-absl::StatusOr<token::v1::IssueTokenResponse> TokenClient::IssueToken(token::v1::IssueTokenRequest request,
-                                                                      Deadline deadline, CancelToken cancel) {
-  return Wait<token::v1::IssueTokenResponse>(
-      [&](auto done) { IssueToken(std::move(request), deadline, std::move(cancel), std::move(done)); });
+template <typename Request>
+absl::StatusOr<typename AnswerTo<Request>::Type> TokenClient::Ask(const Request& request, Deadline deadline,
+                                                                  CancelToken cancel) {
+  return Wait<typename AnswerTo<Request>::Type>(
+      [&](auto done) { Ask(request, deadline, std::move(cancel), std::move(done)); });
 }
 
-void TokenClient::ExplainAccess(token::v1::ExplainAccessRequest request, Deadline deadline,
-                                CancelToken cancel, Done<token::v1::ExplainAccessResponse> done) {
-  connection_->Call(&token::v1::TokenBroker::Stub::AsyncExplainAccess, request, deadline, cancel,
-                    std::move(done));
-}
-
-absl::StatusOr<token::v1::ExplainAccessResponse> TokenClient::ExplainAccess(
-    token::v1::ExplainAccessRequest request, Deadline deadline, CancelToken cancel) {
-  return Wait<token::v1::ExplainAccessResponse>(
-      [&](auto done) { ExplainAccess(std::move(request), deadline, std::move(cancel), std::move(done)); });
-}
+#define SLUICE_ASK(Request)                                                                             \
+  template void TokenClient::Ask(const Request&, Deadline, CancelToken, Done<AnswerTo<Request>::Type>); \
+  template absl::StatusOr<AnswerTo<Request>::Type> TokenClient::Ask(const Request&, Deadline, CancelToken)
+SLUICE_ASK(token::v1::IssueTokenRequest);
+SLUICE_ASK(token::v1::SignUrlRequest);
+SLUICE_ASK(token::v1::SignPostFormRequest);
+SLUICE_ASK(token::v1::PlanUploadRequest);
+SLUICE_ASK(token::v1::IssueTicketRequest);
+SLUICE_ASK(token::v1::ListGrantsRequest);
+SLUICE_ASK(token::v1::ExplainAccessRequest);
+#undef SLUICE_ASK
 
 }  // namespace sluice::client

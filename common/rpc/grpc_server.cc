@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/rpc/grpc_server.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc_security_constants.h>
 
 #include <algorithm>
@@ -82,6 +83,8 @@ absl::Status GrpcServer::Start() {
   // Enough that a burst finds calls waiting; each is a few hundred bytes.
   constexpr int kPostedPerMethod = 128;
   grpc::EnableDefaultHealthCheckService(true);
+  // Protobuf would write a line of its own to standard error for every malformed message that anybody sends.
+  google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(options_.address, options_.credentials, &port_);
   for (grpc::Service* service : services_) builder.RegisterService(service);

@@ -6,7 +6,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = ["proto", "common", "clients", "services", "tests"]
-COMMON = ["base", "telemetry", "crypto", "http", "aliyun", "identity", "rpc"]
+COMMON = ["base", "reasons", "telemetry", "crypto", "http", "aliyun", "identity", "rpc"]
 INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 
 

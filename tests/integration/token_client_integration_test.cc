@@ -27,25 +27,25 @@ TEST(TokenClientTest, IssuesAndExplainsAndPassesOnTheBrokersReasons) {
   Stack stack;
   auto client = TokenClient::Make({stack.broker_grpc(), SecretString(stack.Mint("alice")), ""}).value();
 
-  const auto token = client->IssueToken({}, Soon());
+  const auto token = client->Ask(token::v1::IssueTokenRequest(), Soon());
   ASSERT_THAT(token, IsOk());
   EXPECT_EQ(token->scope().prefix(), "uploads/alice/");
   token::v1::ExplainAccessRequest question;
   question.set_operation(token::v1::OPERATION_DELETE);
   question.set_path("x");
-  EXPECT_EQ(client->ExplainAccess(question, Soon())->reason(), "SCOPE_NOT_GRANTED");
+  EXPECT_EQ(client->Ask(question, Soon())->reason(), "SCOPE_NOT_GRANTED");
   token::v1::IssueTokenRequest wide;
   wide.add_operations(token::v1::OPERATION_DELETE);
-  const absl::Status refused = client->IssueToken(wide, Soon()).status();
+  const absl::Status refused = client->Ask(wide, Soon()).status();
   EXPECT_THAT(refused, FailsWith(StatusCode::kPermissionDenied, "SCOPE_NOT_GRANTED"));
   EXPECT_EQ(Metadata(refused).at("nearest_grant"), "photos");
 
   token::v1::IssueTokenRequest large;
   large.set_path(std::string(70000, 'a'));
-  EXPECT_THAT(client->IssueToken(large, Soon()),
-              FailsWith(StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE"));
+  EXPECT_THAT(client->Ask(large, Soon()), FailsWith(StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE"));
   auto heavy = TokenClient::Make({stack.broker_grpc(), SecretString(std::string(30000, 'a')), ""}).value();
-  EXPECT_THAT(heavy->IssueToken({}, Soon()), FailsWith(StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE"));
+  EXPECT_THAT(heavy->Ask(token::v1::IssueTokenRequest(), Soon()),
+              FailsWith(StatusCode::kInvalidArgument, "REQUEST_TOO_LARGE"));
 }
 
 TEST(TokenClientTest, WorksUnderTlsAndOnlyWithTheRightAuthority) {
@@ -58,11 +58,13 @@ TEST(TokenClientTest, WorksUnderTlsAndOnlyWithTheRightAuthority) {
   Stack stack(options);
   const SecretString jwt(stack.Mint("alice"));
 
-  EXPECT_THAT(TokenClient::Make({"https://" + stack.broker_grpc(), jwt, ca}).value()->IssueToken({}, Soon()),
+  EXPECT_THAT(TokenClient::Make({"https://" + stack.broker_grpc(), jwt, ca})
+                  .value()
+                  ->Ask(token::v1::IssueTokenRequest(), Soon()),
               IsOk());
   EXPECT_THAT(TokenClient::Make({"https://" + stack.broker_grpc(), jwt, other})
                   .value()
-                  ->IssueToken({}, Deadline::After(std::chrono::seconds(5))),
+                  ->Ask(token::v1::IssueTokenRequest(), Deadline::After(std::chrono::seconds(5))),
               FailsWith(StatusCode::kUnavailable, "BROKER_UNREACHABLE"));
   // The HTTP listener as well.
   const std::string url =
@@ -80,17 +82,19 @@ TEST(TokenClientTest, WorksUnderTlsAndOnlyWithTheRightAuthority) {
 TEST(TokenClientTest, NobodyAndSilenceAndCancelHaveReasonsOfTheirOwn) {
   const SilentListener silent;
   auto client = TokenClient::Make({silent.address(), SecretString("a.b.c"), ""}).value();
-  EXPECT_THAT(client->IssueToken({}, Deadline::After(std::chrono::milliseconds(200))),
+  EXPECT_THAT(client->Ask(token::v1::IssueTokenRequest(), Deadline::After(std::chrono::milliseconds(200))),
               FailsWith(StatusCode::kDeadlineExceeded, "BROKER_TIMEOUT"));
 
   CancelSource source;
   std::promise<absl::StatusOr<token::v1::IssueTokenResponse>> answer;
-  client->IssueToken({}, Soon(), source.token(), [&](auto result) { answer.set_value(std::move(result)); });
+  client->Ask(token::v1::IssueTokenRequest(), Soon(), source.token(),
+              [&](auto result) { answer.set_value(std::move(result)); });
   source.Cancel();
   EXPECT_THAT(answer.get_future().get(), FailsWith(StatusCode::kCancelled, "CALL_CANCELLED"));
 
   auto nobody = TokenClient::Make({"127.0.0.1:1", {}, ""}).value();
-  EXPECT_THAT(nobody->IssueToken({}, Soon()), FailsWith(StatusCode::kUnavailable, "BROKER_UNREACHABLE"));
+  EXPECT_THAT(nobody->Ask(token::v1::IssueTokenRequest(), Soon()),
+              FailsWith(StatusCode::kUnavailable, "BROKER_UNREACHABLE"));
 }
 
 // With gRPC's callback threads, a client that went as its call ended took the last channel along on one of
@@ -100,13 +104,14 @@ TEST(TokenClientTest, ClientsThatComeAndGoHarmNothing) {
   const SilentListener silent;
   for (int i = 0; i < 100; ++i) {
     auto client = TokenClient::Make({stack.broker_grpc(), SecretString("a.b.c"), ""}).value();
-    EXPECT_THAT(client->IssueToken({}, Soon()), FailsWith(StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
+    EXPECT_THAT(client->Ask(token::v1::IssueTokenRequest(), Soon()),
+                FailsWith(StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
   }
   std::atomic<int> ended = 0;
   for (int i = 0; i < 20; ++i) {
     auto client = TokenClient::Make({silent.address(), {}, ""}).value();
-    client->IssueToken({}, Soon(), CancelToken(),
-                       [&](const auto& answer) { ended += absl::IsCancelled(answer.status()); });
+    client->Ask(token::v1::IssueTokenRequest(), Soon(), CancelToken(),
+                [&](const auto& answer) { ended += absl::IsCancelled(answer.status()); });
   }
   EXPECT_EQ(ended, 20);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "services/token_broker/reasons.h"
+#include "common/reasons/token_broker.h"
 
 #include <fstream>
 #include <iterator>
@@ -21,7 +21,7 @@ std::string Read(const std::string& path) {
 TEST(ReasonsTest, EachIsInTheProtosCommentsAndTheReadmesTable) {
   const std::string proto = Read("proto/sluice/token/v1/token_broker.proto");
   const std::string readme = Read("services/token_broker/README.md");
-  for (const ReasonEntry& entry : kReasons) {
+  for (const reasons::Entry& entry : reasons::kTokenBroker) {
     const std::string reason(entry.reason);
     EXPECT_NE(proto.find("`" + reason + "`"), std::string::npos) << reason;
     const std::string row = "| `" + reason + "` | `" + absl::StatusCodeToString(entry.code) + "` | " +
@@ -32,7 +32,7 @@ TEST(ReasonsTest, EachIsInTheProtosCommentsAndTheReadmesTable) {
 
 TEST(ReasonsTest, TheProtoNamesNoOther) {
   std::set<std::string> known;
-  for (const ReasonEntry& entry : kReasons) known.emplace(entry.reason);
+  for (const reasons::Entry& entry : reasons::kTokenBroker) known.emplace(entry.reason);
   const std::string proto = Read("proto/sluice/token/v1/token_broker.proto");
   // Two words or more in capitals: a reason, or a status code.
   const std::set<std::string> codes = {"INVALID_ARGUMENT", "PERMISSION_DENIED", "FAILED_PRECONDITION",

@@ -6,9 +6,9 @@
 
 #include "absl/status/status.h"
 
-namespace sluice::broker {
+namespace sluice::reasons {
 
-struct ReasonEntry {
+struct Entry {
   std::string_view reason;
   absl::StatusCode code;
   // Whether the same request may succeed later without anybody acting.
@@ -16,9 +16,9 @@ struct ReasonEntry {
   std::string_view mend;
 };
 
-// Every reason that the broker answers with. The proto comments and the README's table list the same (a test
-// compares all three).
-inline constexpr std::array kReasons = std::to_array<ReasonEntry>({
+// Every reason that the token broker answers with; here, so that `sluice why` knows them too. The proto
+// comments and the README's table list the same (a test compares all three).
+inline constexpr std::array kTokenBroker = std::to_array<Entry>({
     {"TOKEN_MISSING", absl::StatusCode::kUnauthenticated, false, "send `authorization: Bearer <JWT>`"},
     {"TOKEN_MALFORMED", absl::StatusCode::kUnauthenticated, false,
      "send one JWT as the identity provider gave it"},
@@ -88,4 +88,4 @@ inline constexpr std::array kReasons = std::to_array<ReasonEntry>({
     {"INTERNAL_ERROR", absl::StatusCode::kInternal, false, "report it with the request id"},
 });
 
-}  // namespace sluice::broker
+}  // namespace sluice::reasons
