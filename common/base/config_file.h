@@ -36,8 +36,9 @@ Environment ProcessEnvironment();
 // Fills `out` from YAML in snake_case. Durations are written `15m`, `*_bytes` as `5MiB` or a number, enums
 // without their prefix; a message with a field `address` may be given as that text alone. A whole value may
 // be `${NAME}` or `file:PATH` (relative to the config, one trailing line break dropped); fields marked
-// sensitive must be. `$${` anywhere else is a plain `${`. Refuses, each with file, line, column, field and mend: unknown or repeated fields, wrong
-// types, two members of a oneof, several documents, files over 1 MiB. Never repeats the value of a secret.
+// sensitive must be. `$${` anywhere else is a plain `${`. Refuses, each with file, line, column, field and
+// mend: unknown or repeated fields, wrong types, two members of a oneof, several documents, files over 1 MiB.
+// Never repeats the value of a secret.
 absl::StatusOr<ConfigSource> LoadConfig(const std::string& path, google::protobuf::Message& out,
                                         const Environment& environment = ProcessEnvironment());
 

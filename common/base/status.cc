@@ -5,6 +5,7 @@
 
 #include "absl/strings/cord.h"
 #include "common/base/text.h"
+#include "common/base/utf8.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace sluice {
@@ -24,10 +25,11 @@ std::optional<Message> Detail(const absl::Status& status, const char* type_url) 
 }  // namespace
 
 Failure::Failure(absl::StatusCode code, std::string_view reason, std::string_view message)
-    : code_(code), reason_(reason), message_(message) {}
+    : code_(code), reason_(reason), message_(ToUtf8(message)) {}
 
 Failure&& Failure::With(std::string_view key, std::string_view value) && {
-  metadata_.insert_or_assign(std::string(key), std::string(value));
+  // Bytes of a caller's own may be in it, and protobuf would refuse to read back what is not UTF-8.
+  metadata_.insert_or_assign(ToUtf8(key), ToUtf8(value));
   return std::move(*this);
 }
 

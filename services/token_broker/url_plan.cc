@@ -195,6 +195,9 @@ absl::StatusOr<UrlPlan> PlanUrls(const Judge& judge, const SignUrlRequest& reque
     base.headers.emplace_back("Content-Length", std::to_string(request.content_length()));
     base.additional_headers = {"content-length"};
   }
+  // Its body is XML: a client that names a type by itself, as browsers do for text, would break the signature.
+  if (request.method() == token::v1::URL_METHOD_COMPLETE_MULTIPART)
+    base.headers.emplace_back("Content-Type", "application/xml");
   if (request.method() == token::v1::URL_METHOD_INITIATE_MULTIPART) base.query.emplace_back("uploads", "");
   if (rules->takes_upload_id) base.query.emplace_back("uploadId", request.upload_id());
   if (!request.process().empty()) base.query.emplace_back("x-oss-process", request.process());

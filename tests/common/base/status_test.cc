@@ -31,5 +31,13 @@ TEST(FailTest, BecomesAStatusOr) {
   EXPECT_THAT(result, FailsWith(absl::StatusCode::kNotFound, "NO"));
 }
 
+// Found by fuzzing: the reason was lost with the rest of the details.
+TEST(StatusTest, BytesThatAreNoTextDoNotHideTheReason) {
+  const absl::Status status =
+      Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID", "bad \xFF").With("field", "\xC0\xAE");
+  EXPECT_EQ(Reason(status), "PATH_INVALID");
+  EXPECT_EQ(Metadata(status).at("field"), "??");
+}
+
 }  // namespace
 }  // namespace sluice

@@ -143,6 +143,56 @@ class CliTest(unittest.TestCase):
         self.assertEqual(keyless.returncode, 2)
         self.assertIn("ALIBABA_CLOUD_ACCESS_KEY_ID", keyless.stderr)
 
+    def mint(self, subject, name, claims=""):
+        with urllib.request.urlopen(f"{os.environ['SLUICE_IDENTITY']}/token?subject={subject}{claims}", timeout=10) as answer:
+            (self.at / name).write_bytes(answer.read())
+        return str(self.at / name)
+
+    def test_a_signed_url_is_used_by_anything_with_http(self):
+        (self.at / "f").write_text("by url")
+        self.assertEqual(self.sluice("upload", "f").returncode, 0)
+        signed = self.sluice("sign-url", "f")
+        self.assertEqual(signed.returncode, 0, signed.stderr)
+        with urllib.request.urlopen(signed.stdout.strip(), timeout=10) as answer:
+            self.assertEqual(answer.read(), b"by url")
+        put = json.loads(self.sluice("--output", "json", "sign-url", "g", "--method", "PUT", "--content-type", "text/plain",
+                                     "--content-length", "3").stdout)["urls"][0]
+        request = urllib.request.Request(put["url"], data=b"abc", method="PUT", headers=put["headers"])
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            self.assertEqual(answer.status, 200)
+        self.assertIn("PROCESS_INVALID", self.sluice("sign-url", "f", "--process", "image/evil").stderr)
+
+    def test_plan_grants_ticket_and_why(self):
+        plan = json.loads(self.sluice("plan", "big.bin", "--size", "5GiB").stdout)
+        self.assertEqual((plan["form"], plan["partUrls"]["parts"]), ("UPLOAD_FORM_PART_URLS", 640))
+        self.assertRegex(self.sluice("grants").stdout, r"^photos: sluice-demo/uploads/grace/ in cn-hangzhou, UPLOAD RESUME DOWNLOAD LIST")
+        ticket = self.sluice("--output", "json", "ticket", "--path", "a/", "--ttl", "5m")
+        self.assertEqual(ticket.returncode, 0, ticket.stderr)
+        (self.at / "ticket").write_text(json.loads(ticket.stdout)["ticket"])
+        token = json.loads(self.sluice("--ticket-file", "ticket", "token").stdout)
+        self.assertEqual(token["scope"]["prefix"], "uploads/grace/a/")
+        self.assertIn("SCOPE_NOT_GRANTED", self.sluice("--ticket-file", "ticket", "token", "--path", "b/").stderr)
+        why = self.sluice("why", "STS_UNREACHABLE")
+        self.assertIn("RetryInfo", why.stdout)
+        self.assertEqual(self.sluice("why", "NOT_A_REASON").returncode, 2)
+
+    def test_a_backend_asks_for_its_user_and_nobody_else_does(self):
+        backend = self.mint("web", "backend", "&role=backend")
+        asked = self.sluice("--jwt-file", backend, "--output", "json", "ticket", "--grant", "photos", "--subject", "hugo")
+        self.assertEqual(asked.returncode, 0, asked.stderr)
+        (self.at / "ticket").write_text(json.loads(asked.stdout)["ticket"])
+        token = json.loads(self.sluice("--ticket-file", "ticket", "token").stdout)
+        self.assertEqual(token["scope"]["prefix"], "uploads/hugo/")
+        refused = self.sluice("ticket", "--subject", "hugo")
+        self.assertEqual((refused.returncode, "DELEGATION_NOT_GRANTED" in refused.stderr), (1, True))
+
+    def test_prove_counts_its_attempts_and_finds_no_exception(self):
+        proof = self.sluice("--output", "json", "prove", "--as", "alice", "--against", "bob", "--grant", "editors", "--claim", "role=editor")
+        self.assertEqual(proof.returncode, 0, proof.stdout + proof.stderr)
+        counted = json.loads(proof.stdout)
+        self.assertGreater(counted["attempts"], 4000)
+        self.assertEqual(counted["exceptions"], [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/fuzz/targets.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+#include "common/base/config_file.h"
+#include "common/base/status.h"
+#include "common/base/units.h"
+#include "common/crypto/encoding.h"
+#include "common/http/target.h"
+#include "common/identity/jwt.h"
+#include "common/identity/ticket.h"
+#include "services/sandbox/form_data.h"
+#include "services/sandbox/policy_check.h"
+#include "services/sandbox/post_policy.h"
+#include "services/token_broker/config.h"
+#include "services/token_broker/image_process.h"
+#include "services/token_broker/object_path.h"
+#include "services/token_broker/policy_evaluator.h"
+#include "services/token_broker/policy_proof.h"
+#include "services/token_broker/prefix_template.h"
+#include "services/token_broker/session_policy.h"
+
+namespace sluice::fuzz {
+namespace {
+
+void Require(bool holds, const char* promise) {
+  if (holds) return;
+  std::cerr << "broken promise: " << promise << "\n";
+  abort();
+}
+
+std::pair<std::string_view, std::string_view> Halves(std::string_view input) {
+  const size_t line = input.find('\n');
+  if (line == std::string_view::npos) return {input, {}};
+  return {input.substr(0, line), input.substr(line + 1)};
+}
+
+constexpr Time kNow = Time(std::chrono::seconds(1767225600));
+
+}  // namespace
+
+void FuzzJwt(std::string_view input) {
+  const auto [token, set] = Halves(input);
+  const auto jwt = identity::ParseJwt(token);
+  const auto keys = identity::ParseJwks(set);
+  if (!jwt.ok()) Require(!Reason(jwt.status()).empty(), "a refused token has a reason");
+  if (!keys.ok()) Require(Reason(keys.status()) == "JWKS_INVALID", "a refused JWKS has its reason");
+  if (jwt.ok() && keys.ok())
+    (void)identity::VerifyJwt(*jwt, **keys, {"https://id", {"sluice"}, std::chrono::seconds(30)}, kNow);
+}
+
+void FuzzTicket(std::string_view input) {
+  static const auto ring = identity::TicketRing::Ephemeral("sluice");
+  const auto ticket = ring->Open(input, kNow);
+  Require(!ticket.ok(), "a ring opens nothing that it did not seal");
+  Require(Reason(ticket.status()).starts_with("TICKET_"), "a refused ticket has a reason");
+}
+
+void FuzzPolicy(std::string_view input) {
+  const auto [path, subject] = Halves(input);
+  static const auto prefix = broker::PrefixTemplate::Parse("uploads/{hash}/{subject}/").value();
+  const auto parsed = broker::ParseObjectPath(path);
+  const auto expanded = prefix.Expand(subject, {});
+  if (!parsed.ok() || !expanded.ok()) return;
+  broker::Scope scope{"sluice-demo", *expanded + parsed->text, parsed->is_object, {}, {}, false};
+  for (int i = token::v1::Operation_MIN + 1; i <= token::v1::Operation_MAX; ++i) {
+    if (i != token::v1::OPERATION_LIST || !scope.is_object)
+      scope.operations.insert(static_cast<broker::Operation>(i));
+  }
+  if (input.size() % 3 == 1) scope.source_ips = {"10.0.0.0/8", "2001:db8::/32"};
+  scope.tls_only = input.size() % 2 == 1;
+  const auto policy = broker::CompileSessionPolicy(scope);
+  if (!policy.ok()) return;
+  Require(broker::ProvePolicy(*policy, scope).ok(), "what compiles is proven");
+  const auto ours = broker::PolicyEvaluator::Parse(*policy);
+  const auto theirs = sandbox::ParsePolicy(*policy);
+  Require(ours.ok() && theirs.ok(), "both evaluators read the policy");
+  // Keys in, beside and far from the scope, and every prefix of the scope itself.
+  std::vector<std::string> keys = {scope.target, scope.target + "x", scope.target + "/x",
+                                   "uploads/",   std::string(input), "uploads/bob/x",
+                                   "*",          scope.target + "*"};
+  for (size_t i = 0; i < scope.target.size(); ++i) keys.push_back(scope.target.substr(0, i));
+  for (const std::string& key : keys) {
+    for (const char* action : {"oss:PutObject", "oss:GetObject", "oss:DeleteObject", "oss:ListParts",
+                               "oss:PutObjectAcl", "oss:ListObjects"}) {
+      for (const char* ip : {"10.1.2.3", "192.0.2.1", "2001:db8::1"}) {
+        for (const bool tls : {true, false}) {
+          const bool listing = action == std::string_view("oss:ListObjects");
+          const std::string resource = "acs:oss:*:*:sluice-demo" + (listing ? "" : "/" + key);
+          const bool allowed =
+              ours->Allows({action, resource, listing ? std::optional(key) : std::nullopt, ip, tls});
+          sandbox::Ask ask{
+              action, resource, "", {{"acs:SourceIp", ip}, {"acs:SecureTransport", tls ? "true" : "false"}}};
+          if (listing) ask.context["oss:Prefix"] = key;
+          const bool judged = sandbox::Evaluate(*theirs, ask).verdict == sandbox::Verdict::kAllowed;
+          Require(allowed == judged, "both evaluators say the same");
+          const bool inside = scope.is_object ? key == scope.target : key.starts_with(scope.target);
+          Require(!allowed || inside, "nothing outside the scope is allowed");
+        }
+      }
+    }
+  }
+}
+
+void FuzzConfig(std::string_view input) {
+  // A file, since that is what a config is; of this process alone.
+  static const std::string path = "/tmp/sluice-fuzz-config-" + std::to_string(getpid()) + ".yaml";
+  std::ofstream(path, std::ios::binary) << input;
+  config::v1::TokenBrokerConfig config;
+  const auto source =
+      LoadConfig(path, config, [](const std::string&) { return std::optional<std::string>("x"); });
+  if (!source.ok()) {
+    Require(Reason(source.status()) == "CONFIG_INVALID", "a refused config has its reason");
+  } else {
+    const auto settings = broker::ReadSettings(config, *source);
+    if (settings.ok()) {
+      (void)broker::Warnings(*settings);
+      (void)broker::DescribeGrants(*settings);
+    } else {
+      Require(Reason(settings.status()) == "CONFIG_INVALID", "a refused config has its reason");
+    }
+  }
+  unlink(path.c_str());
+}
+
+void FuzzQuery(std::string_view input) {
+  const auto target = http::ParseTarget(input);
+  if (!target) return;
+  for (const auto& [name, value] : target->query) {
+    (void)ParseDuration(value);
+    (void)ParseByteSize(value);
+    const auto path = broker::ParseObjectPath(value);
+    if (path.ok()) {
+      Require(value.find("..") == std::string::npos || ("/" + value + "/").find("/../") == std::string::npos,
+              "no path climbs");
+      Require(value.find_first_of("*?$\\") == std::string::npos, "no path is policy syntax");
+    }
+    (void)broker::CheckProcess(value, {}, "uploads/alice/");
+    if (!value.empty() && broker::CheckProcess(value, {}, "uploads/alice/").ok())
+      Require(value.find('|') == std::string::npos, "no process saves");
+  }
+}
+
+void FuzzForm(std::string_view input) {
+  const auto [boundary, body] = Halves(input);
+  sandbox::FormDataReader reader(boundary.substr(0, 70));
+  // In uneven pieces, as a network gives them.
+  for (size_t at = 0, step = 1; at < body.size(); at += step, step = step % 7 + 1) {
+    if (reader.Feed(body.substr(at, step)) != sandbox::FormDataReader::Verdict::kFine) return;
+  }
+  const auto policy = sandbox::FindField(reader.fields(), "policy");
+  if (!policy) return;
+  (void)sandbox::JudgePostPolicy(*policy, reader.fields(), "sluice-demo", 10, true, kNow);
+  if (const auto plain = crypto::Base64Decode(*policy))
+    (void)sandbox::JudgePostPolicy(*plain, reader.fields(), "sluice-demo", 10, false, kNow);
+}
+
+}  // namespace sluice::fuzz
