@@ -195,7 +195,8 @@ absl::StatusOr<UrlPlan> PlanUrls(const Judge& judge, const SignUrlRequest& reque
     base.headers.emplace_back("Content-Length", std::to_string(request.content_length()));
     base.additional_headers = {"content-length"};
   }
-  // Its body is XML: a client that names a type by itself, as browsers do for text, would break the signature.
+  // Its body is XML: a client that names a type by itself, as browsers do for text, would break the
+  // signature.
   if (request.method() == token::v1::URL_METHOD_COMPLETE_MULTIPART)
     base.headers.emplace_back("Content-Type", "application/xml");
   if (request.method() == token::v1::URL_METHOD_INITIATE_MULTIPART) base.query.emplace_back("uploads", "");

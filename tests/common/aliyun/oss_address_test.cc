@@ -7,7 +7,8 @@ namespace sluice::aliyun {
 namespace {
 
 TEST(OssAddressTest, TheBucketStandsWhereTheHostWantsIt) {
-  EXPECT_EQ(OssBucketUrl("https://oss-cn-hangzhou.aliyuncs.com", "b"), "https://b.oss-cn-hangzhou.aliyuncs.com");
+  EXPECT_EQ(OssBucketUrl("https://oss-cn-hangzhou.aliyuncs.com", "b"),
+            "https://b.oss-cn-hangzhou.aliyuncs.com");
   EXPECT_EQ(OssBucketUrl("http://127.0.0.1:9000", "b"), "http://127.0.0.1:9000/b");
   EXPECT_EQ(OssBucketUrl("http://[::1]:9000", "b"), "http://[::1]:9000/b");
   EXPECT_EQ(OssBucketUrl("http://localhost:9000", "b"), "http://localhost:9000/b");

@@ -34,5 +34,23 @@ TEST(AddressOfTest, ReadsGrpcPeers) {
   EXPECT_EQ(AddressOf("ipv4:%zz"), "");
 }
 
+TEST(BelieveProxiesTest, OnlyATrustedPeerIsBelievedAndOnlyItsOwnWord) {
+  const std::vector<IpRange> trusted = {*IpRange::Parse("10.0.0.0/8")};
+  auto seen = [&](const char* peer, const char* forwarded) {
+    CallContext context;
+    context.peer = peer;
+    context.forwarded_for = forwarded;
+    context.forwarded_proto = "https";
+    BelieveProxies(trusted, context);
+    return context.peer + (context.tls ? " tls" : "");
+  };
+  EXPECT_EQ(seen("10.0.0.1", "203.0.113.5"), "203.0.113.5 tls");
+  EXPECT_EQ(seen("10.0.0.1", "1.2.3.4, 203.0.113.5, 10.0.0.9"), "203.0.113.5 tls");
+  EXPECT_EQ(seen("10.0.0.1", ""), "10.0.0.1 tls");
+  EXPECT_EQ(seen("10.0.0.1", "1.2.3.4, evil"), "10.0.0.1 tls");
+  EXPECT_EQ(seen("10.0.0.1", "1.2.3.0/24"), "10.0.0.1 tls");
+  EXPECT_EQ(seen("203.0.113.9", "10.0.0.1"), "203.0.113.9");
+}
+
 }  // namespace
 }  // namespace sluice::rpc

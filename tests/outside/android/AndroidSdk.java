@@ -28,6 +28,24 @@ public final class AndroidSdk {
     PlainContext() { super(null); }
     @Override public android.content.Context getApplicationContext() { return this; }
     @Override public Object getSystemService(String name) { return null; }
+    @Override public android.content.SharedPreferences getSharedPreferences(String name, int mode) { return PREFERENCES; }
+  }
+
+  // An app's preferences, in memory: the SDK remembers there which upload it has begun.
+  private static final java.util.Map<String, Object> VALUES = new java.util.concurrent.ConcurrentHashMap<>();
+  private static final android.content.SharedPreferences PREFERENCES = fake(android.content.SharedPreferences.class);
+
+  private static <T> T fake(Class<T> type) {
+    return type.cast(java.lang.reflect.Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, with) -> {
+      String name = method.getName();
+      if (name.equals("edit")) return fake(android.content.SharedPreferences.Editor.class);
+      if (name.equals("contains")) return VALUES.containsKey(with[0]);
+      if (name.startsWith("get")) return VALUES.getOrDefault(with[0], with[1]);
+      if (name.equals("commit")) return true;
+      if (name.equals("remove")) VALUES.remove(with[0]);
+      if (name.startsWith("put")) VALUES.put((String) with[0], with[1]);
+      return method.getReturnType() == void.class ? null : self;
+    }));
   }
 
   private static void check(boolean holds, String claim) {

@@ -61,5 +61,15 @@ TEST(PrefixTemplateTest, RefusesWhatCouldMixCallersOrMeanAPolicy) {
   }
 }
 
+TEST(PrefixTemplateTest, AHashSpreadsCallersAndKeepsThemApart) {
+  const auto prefix = PrefixTemplate::Parse("uploads/{hash}/{subject}/").value();
+  const std::string alice = prefix.Expand("alice", {}).value();
+  EXPECT_EQ(alice.size(), std::string("uploads/0000/alice/").size());
+  EXPECT_EQ(alice, prefix.Expand("alice", {}).value());
+  EXPECT_NE(alice.substr(8, 4), prefix.Expand("bob", {}).value().substr(8, 4));
+  EXPECT_EQ(prefix.LiteralStart(), "uploads/");
+  EXPECT_EQ(PrefixTemplate::Parse("a/b/x-{subject}/").value().LiteralStart(), "a/b/");
+}
+
 }  // namespace
 }  // namespace sluice::broker

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "common/reasons/token_broker.h"
-
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -8,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/reasons/token_broker.h"
 #include "gtest/gtest.h"
 
 namespace sluice::broker {
