@@ -44,6 +44,7 @@ class Stack {
   std::string broker_http() const { return "http://127.0.0.1:" + std::to_string(broker_->http_port()); }
   std::string broker_grpc() const { return "127.0.0.1:" + std::to_string(broker_->grpc_port()); }
   std::string oss() const { return "http://127.0.0.1:" + std::to_string(sandbox_->oss_port()); }
+  std::string Path(const std::string& name) const { return dir_.Path(name); }
   void WriteFile(const std::string& name, const std::string& text) { dir_.Write(name, text); }
   FakeLog& log() { return log_; }
   // A JWT of the sandbox's provider; `more` is appended to the query.

@@ -1,4 +1,5 @@
 """The program `sluice` as a person uses it, against the real broker and sandbox. Standard library only."""
+import base64
 import json
 import os
 import pathlib
@@ -128,7 +129,13 @@ class CliTest(unittest.TestCase):
 
     def test_the_broker_says_what_is_wrong_with_its_config_and_key(self):
         broker = os.environ["SLUICE_BIN"] + "/sluice-broker"
-        good = pathlib.Path(__file__).resolve().parents[3] / "deploy" / "config" / "token_broker.yaml"
+        sample = (pathlib.Path(__file__).resolve().parents[3] / "deploy" / "config" / "token_broker.yaml").read_text()
+        self.assertIn("/run/secrets/ticket-k1.pem", sample)
+        good = self.at / "good.yaml"
+        good.write_text(sample.replace("/run/secrets/ticket-k1.pem", str(self.at / "k1.pem")))
+        # An Ed25519 key is its 32 bytes behind a fixed header (RFC 8410).
+        der = bytes.fromhex("302e020100300506032b657004220420") + os.urandom(32)
+        (self.at / "k1.pem").write_text(f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der).decode()}\n-----END PRIVATE KEY-----\n")
         clean = {k: v for k, v in self.environment.items() if not k.startswith("ALIBABA")}
         run = lambda *a: subprocess.run([broker, *map(str, a)], env=clean, capture_output=True, text=True, timeout=30, check=False)
         checked = run("--config", good, "--check")
