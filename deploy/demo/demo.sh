@@ -100,7 +100,7 @@ if [ "$HOST" = 127.0.0.1 ]; then start_all 127.0.0.1 127.0.0.1; else start_all "
 [ -z "$SANDBOX_PASSWORD" ] || echo "  password for minting and for the sandbox's admin port: $SANDBOX_PASSWORD"
 mint alice > "$SLUICE_JWT_FILE"
 cat > "$RUN/env" << ENV
-export PATH="$BIN:\$PATH" SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$SLUICE_JWT_FILE SLUICE_HTTP=http://$HOST:$BROKER_HTTP_PORT
+export PATH="$BIN:\$PATH" SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$SLUICE_JWT_FILE SLUICE_HTTP=http://$HOST:$BROKER_HTTP_PORT SLUICE_IDENTITY=http://$HOST:$IDENTITY_PORT
 ENV
 cat << TRY
 Try by hand, in another terminal (alice's JWT lasts an hour):
@@ -108,6 +108,9 @@ Try by hand, in another terminal (alice's JWT lasts an hour):
   sluice token
   sluice upload README.md$( [ "$HOST" = 127.0.0.1 ] || echo " --allow-http")
   sluice explain DELETE README.md
+  curl "\$(sluice sign-url README.md)"      one request as a URL
+  sluice ticket                             an address for an OSS mobile SDK
+  sluice prove --as alice --against bob --grant editors --claim role=editor
   curl -H "Authorization: Bearer \$(cat build/demo/alice.jwt)" \$SLUICE_HTTP/get_sts_token
 Audit of every decision: build/demo/audit.jsonl.  Ctrl-C stops everything.
 TRY

@@ -242,9 +242,17 @@ void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<P
             done(std::move(out));
           });
     }
-    default:
+    default: {
+      AuditRecord record = BeginRecord("PlanUpload", known.context, &known.caller, parts_.clock.Now());
+      record.allowed = true;
+      record.grant = grant.name;
+      record.region = grant.region;
+      record.scope = access->scope;
+      record.form = "gateway";
+      if (absl::Status recorded = parts_.audit.Accept(record); !recorded.ok()) return done(recorded);
       out.mutable_gateway()->set_address(parts_.gateway_address);
       return done(std::move(out));
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <set>
 
+#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -173,6 +174,11 @@ class Reader {
     settings.location = {jwt.jwks_url(), jwt.issuer(), jwt.jwks_host(), out_.development, jwt.bearer_file()};
     settings.jwks_file = jwt.jwks_file();
     settings.ca_file = jwt.ca_file();
+    for (const auto& [name, file] :
+         {std::pair("ca_file", jwt.ca_file()), std::pair("bearer_file", jwt.bearer_file())}) {
+      if (!file.empty() && ReadFile(file).value_or("").empty())
+        return Error(field + "." + name, "the file " + file + " cannot be read or is empty");
+    }
     if (jwt.has_clock_skew()) settings.rules.skew = std::chrono::seconds(jwt.clock_skew().seconds());
     if (settings.rules.skew > std::chrono::seconds(60)) return Error(field + ".clock_skew", "is at most 60s");
     out_.jwt.push_back(std::move(settings));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every input that a fuzzer found worth keeping, and those it began with, once more.
 #include <filesystem>
+#include <random>
 
 #include "common/base/file.h"
 #include "gtest/gtest.h"
@@ -36,6 +37,18 @@ TEST(FuzzCorpusTest, NothingAndNoiseAreServed) {
     target(std::string(20000, '.'));
     target(std::string(5000, '{'));
   }
+}
+
+// Two evaluators that share no code, on what a random caller would be given.
+TEST(DifferentialTest, OurEvaluatorAndTheSandboxsAgreeOnRandomScopes) {
+  std::mt19937 random(2026);
+  const std::string letters = "abz/.*?$-_=%@ \xC3\xA9";
+  const auto text = [&](size_t longest) {
+    std::string out;
+    for (size_t left = random() % longest; left > 0; --left) out += letters[random() % letters.size()];
+    return out;
+  };
+  for (int i = 0; i < 400; ++i) FuzzPolicy(text(12) + "\n" + text(10));
 }
 
 }  // namespace

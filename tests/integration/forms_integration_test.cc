@@ -58,7 +58,9 @@ class FormsIntegrationTest : public ::testing::Test {
     Stack::Options options;
     options.grants = kGrants;
     options.files = {{"deny.yaml", "{}\n"}};
-    options.more = "deny: {file: TEST_DIRdeny.yaml}\ntrusted_proxies: [127.0.0.1]\n";
+    options.more =
+        "deny: {file: TEST_DIRdeny.yaml}\ntrusted_proxies: [127.0.0.1]\ngateway_address: "
+        "gateway.example:50052\n";
     stack_ = std::make_unique<Stack>(std::move(options));
     alice_ = stack_->Mint("alice", "&kind=user");
     limited_ = stack_->Mint("alice", "&kind=limited");
@@ -339,7 +341,11 @@ TEST_F(FormsIntegrationTest, APlanIsTheCheapestFormThatHolds) {
   EXPECT_EQ(
       plan({{"path", "a"}, {"sizeBytes", "60000000000"}, {"forms", {"UPLOAD_FORM_URL"}}}, alice_).reason(),
       "FORM_UNUSABLE");
-  EXPECT_EQ(plan({{"path", "a"}, {"forms", {"UPLOAD_FORM_GATEWAY"}}}, alice_).reason(), "FORM_UNUSABLE");
+  EXPECT_EQ(plan({{"path", "a"}, {"forms", {"UPLOAD_FORM_GATEWAY"}}}, alice_)
+                .body.at("gateway")
+                .at("address")
+                .as_string(),
+            "gateway.example:50052");
   EXPECT_EQ(plan({{"path", "a/"}}, alice_).reason(), "PATH_INVALID");
   EXPECT_EQ(plan({{"path", "a"}, {"forms", {99}}}, alice_).reason(), "REQUEST_INVALID");
 }

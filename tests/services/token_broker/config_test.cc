@@ -114,6 +114,9 @@ TEST_F(ConfigTest, EveryBadValueHasItsFieldAndMend) {
       {"audience: [sluice]", "audience: []", "at least one audience"},
       {", jwks_url:", ", jwks_file: a, jwks_url:", "takes one of jwks_url and jwks_file"},
       {", jwks_url:", ", jwks_host: 'a/b', jwks_url:", "jwks_host: must be a host alone"},
+      {", jwks_url:", ", ca_file: /nonexistent, jwks_url:", "ca_file: the file /nonexistent cannot be read"},
+      {", jwks_url:", ", bearer_file: /nonexistent, jwks_url:",
+       "bearer_file: the file /nonexistent cannot be read"},
       {"anonymous: {}", "certificate: {}", "needs a listener with tls.client_ca_file"},
       {"file:ticket.pem", "file:b.yaml", "no Ed25519 private key"},
       {"ticket: [{id: k1, key: file:ticket.pem}]", "ticket: []", "needs a key for tickets"},
@@ -182,6 +185,36 @@ TEST_F(ConfigTest, TheSamplesOfTheRepositoryAreGood) {
   });
   ASSERT_THAT(sandbox, IsOk());
   EXPECT_THAT(ReadSettings(config, *sandbox), IsOk());
+}
+
+TEST_F(ConfigTest, TheWorstPolicyCountsConditionsToo) {
+  const auto plain = Read(kGood);
+  const auto bound =
+      Read(With("  prefix:", "  conditions: {source_ips: [203.0.113.0/24], tls_only: true}\n  prefix:"));
+  ASSERT_THAT(plain, IsOk());
+  ASSERT_THAT(bound, IsOk());
+  EXPECT_GT(WorstPolicy(bound->grants[0])->size(), WorstPolicy(plain->grants[0])->size() + 100);
+  std::string many = "  conditions: {source_ips: [";
+  for (int i = 0; i < 120; ++i) many += (i == 0 ? "" : ", ") + ("203.0." + std::to_string(i) + ".0/24");
+  EXPECT_THAT(ErrorOf("  prefix:", many + "]}\n  prefix:"), HasSubstr("STS takes 2048"));
+}
+
+TEST_F(ConfigTest, ACallbacksPlaceholdersAreNoVariables) {
+  const auto settings =
+      Read(With("  prefix:",
+                "  callback: {url: 'https://cb.example', body: 'key=$${object}&size=$${size}'}\n  prefix:"));
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_EQ(settings->grants[0].callback->body, "key=${object}&size=${size}");
+}
+
+TEST_F(ConfigTest, SeveralProvidersOfOneGrantAreWarnedOf) {
+  std::string text =
+      With("  - {name: nobody, anonymous: {}}",
+           "  - {name: other, jwt: {issuer: 'https://other.example.com', audience: [sluice]}}");
+  text.replace(text.find("who: [{provider: app"), 20, "who: [{provider: other}, {provider: app");
+  const auto settings = Read(text);
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_THAT(Warnings(*settings)[0], HasSubstr("the same claims from several providers"));
 }
 
 }  // namespace
