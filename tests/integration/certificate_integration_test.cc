@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Callers known by the certificate of their connection.
+#include <openssl/ssl.h>
+
 #include "clients/cpp/token_client.h"
 #include "gtest/gtest.h"
 #include "tests/support/stack.h"
@@ -71,6 +73,34 @@ TEST_F(CertificateIntegrationTest, OthersAreNot) {
   EXPECT_FALSE(IssueWith("stranger.pem").ok());
   EXPECT_THAT(IssueWith(""), FailsWith(absl::StatusCode::kPermissionDenied, "GRANT_NOT_HELD"));
   EXPECT_THAT(IssueWith("web.pem", "x"), FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
+}
+
+// What the HTTP listener answers to a GET with this certificate.
+std::string GetOverTls(int port, const std::string& certificate, const std::string& path) {
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                  SSL_CTX_free);
+  SSL_CTX_use_certificate_chain_file(context.get(), certificate.c_str());
+  SSL_CTX_use_PrivateKey_file(context.get(), certificate.c_str(), SSL_FILETYPE_PEM);
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(BIO_new_ssl_connect(context.get()), BIO_free_all);
+  BIO_set_conn_hostname(bio.get(), ("127.0.0.1:" + std::to_string(port)).c_str());
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  if (BIO_do_connect(bio.get()) != 1 ||
+      BIO_write(bio.get(), request.data(), static_cast<int>(request.size())) <= 0)
+    return "";
+  std::string out;
+  char piece[4096];
+  for (int got = 0; (got = BIO_read(bio.get(), piece, sizeof(piece))) > 0;)
+    out.append(piece, static_cast<size_t>(got));
+  return out;
+}
+
+TEST_F(CertificateIntegrationTest, TheSameHoldsOverHttp) {
+  const int port = stack_->broker().http_port();
+  EXPECT_NE(GetOverTls(port, stack_->Path("web.pem"), "/v1/grants").find("\"name\":\"mesh\""),
+            std::string::npos);
+  EXPECT_NE(GetOverTls(port, stack_->Path("twin.pem"), "/v1/grants").find("CERTIFICATE_REJECTED"),
+            std::string::npos);
+  EXPECT_EQ(GetOverTls(port, stack_->Path("stranger.pem"), "/v1/grants").find("mesh"), std::string::npos);
 }
 
 }  // namespace
