@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/base/config_file.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 
 #include "common/base/file.h"
 #include "common/base/status.h"
@@ -43,6 +45,31 @@ std::string EnumPrefix(const google::protobuf::EnumDescriptor& type) {
   return zero.substr(0, zero.size() - std::string_view("UNSPECIFIED").size());
 }
 
+// Takes no notice of anything.
+class IgnoreEvents final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+};
+
+// Whether anything follows the first document, be it another one or junk. Asks for two and no more:
+// yaml-cpp's LoadAll goes on for ever where a document makes no progress, as a lone `,` does.
+bool HasSeveralDocuments(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  IgnoreEvents ignore;
+  return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
+}
+
 }  // namespace
 
 class ConfigReader {
@@ -55,12 +82,11 @@ class ConfigReader {
     const auto text = ReadFile(source_.file_);
     if (!text)
       return source_.Error("", "the file cannot be read or is larger than 1 MiB; check path and permissions");
-    std::vector<YAML::Node> documents;
     try {
-      documents = YAML::LoadAll(*text);
-      if (documents.size() != 1 || !documents[0].IsMap())
-        return source_.Error("", "the file must hold one YAML mapping");
-      RETURN_IF_ERROR(ReadMessage(documents[0], "", out));
+      if (HasSeveralDocuments(*text)) return source_.Error("", "the file must hold one YAML mapping");
+      const YAML::Node document = YAML::Load(*text);
+      if (!document.IsMap()) return source_.Error("", "the file must hold one YAML mapping");
+      RETURN_IF_ERROR(ReadMessage(document, "", out));
     } catch (const YAML::Exception& error) {
       source_.places_[""] = {error.mark.line + 1, error.mark.column + 1};
       return source_.Error("", "not YAML: " + error.msg);

@@ -90,8 +90,9 @@ struct Broker::Parts {
         [this, &log, refused](const std::string&) {
           auto list = LoadDenyList(settings.deny_file);
           if (!list.ok()) return refused(std::string(FromAbsl(list.status().message())));
-          log.Write(telemetry::Severity::kInfo, "deny_list_loaded", {{"entries", list->size()}});
+          const size_t entries = list->size();
           denied.Set(*std::move(list));
+          log.Write(telemetry::Severity::kInfo, "deny_list_loaded", {{"entries", entries}});
         },
         [refused] { refused("it cannot be read"); });
   }

@@ -104,6 +104,9 @@ TEST_F(ConfigFileTest, HostileFilesEndInAnError) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("one YAML mapping"));
   EXPECT_THAT(ErrorOf("- a"), HasSubstr("one YAML mapping"));
   EXPECT_THAT(ErrorOf("a: 1\n---\nb: 2"), HasSubstr("one YAML mapping"));
+  // Found by fuzzing: yaml-cpp never comes to the end of these.
+  for (const char* text : {",", ",e", ", a: b", "development: true\n...\n,", "development: true\n---\n,"})
+    EXPECT_FALSE(ErrorOf(text).empty()) << text;
   EXPECT_THAT(ErrorOf(std::string(2000000, '#')), HasSubstr("is larger than 1 MiB"));
   EXPECT_FALSE(ErrorOf(std::string(100000, '[')).empty());
   EXPECT_FALSE(ErrorOf(std::string("a: \0\xff", 6)).empty());
