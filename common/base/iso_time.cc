@@ -22,7 +22,9 @@ std::optional<Time> Parse(std::string_view text, const char* pattern) {
   const std::string copy(text);
   const char* end = strptime(copy.c_str(), pattern, &parts);
   if (end == nullptr || end != copy.c_str() + copy.size()) return std::nullopt;
-  Time time = std::chrono::system_clock::from_time_t(timegm(&parts));
+  const std::time_t seconds = timegm(&parts);
+  if (seconds < 0 || seconds > kLastSecond) return std::nullopt;
+  const Time time = std::chrono::system_clock::from_time_t(seconds);
   if (Format(time, pattern) != text) return std::nullopt;
   return time;
 }

@@ -15,7 +15,7 @@ std::string IsoExtended(Time time);  // 2026-01-02T03:04:05Z
 std::string IsoMillis(Time time);    // 2026-01-02T03:04:05.000Z
 std::string HttpDate(Time time);     // Fri, 02 Jan 2026 03:04:05 GMT
 
-// Each refuses anything but its own form and a date that exists.
+// Each refuses anything but its own form and a date that exists, from 1970 to kLastSecond.
 std::optional<Time> ParseIsoBasic(std::string_view text);
 std::optional<Time> ParseIsoExtended(std::string_view text);
 std::optional<Time> ParseHttpDate(std::string_view text);

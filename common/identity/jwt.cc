@@ -32,7 +32,8 @@ std::optional<Time> ReadTime(const json::value& value) {
   if (value.is_uint64() && value.get_uint64() <= 253402300799u)
     seconds = static_cast<int64_t>(value.get_uint64());
   if (seconds < 0 || seconds > 253402300799) return std::nullopt;
-  return Time(std::chrono::seconds(seconds));
+  // Some issuers write 9999999999 for "no end"; a Time does not reach that far, and we need not.
+  return Time(std::chrono::seconds(std::min(seconds, kLastSecond)));
 }
 
 bool HasAudience(const json::object& claims, const std::vector<std::string>& wanted) {

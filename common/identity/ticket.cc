@@ -60,7 +60,7 @@ std::optional<TicketParty> ReadParty(const json::value* value) {
 
 std::optional<Time> ReadTime(const json::object& claims, const char* name) {
   const auto* value = claims.if_contains(name);
-  if (value == nullptr || !value->is_int64() || value->get_int64() < 0 || value->get_int64() > 253402300799)
+  if (value == nullptr || !value->is_int64() || value->get_int64() < 0 || value->get_int64() > kLastSecond)
     return std::nullopt;
   return Time(std::chrono::seconds(value->get_int64()));
 }

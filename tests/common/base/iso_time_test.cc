@@ -31,5 +31,13 @@ TEST(IsoTimeTest, RefusesOtherFormsAndDaysThatDoNotExist) {
   EXPECT_EQ(ParseHttpDate("Mon, 02 Jan 2026 03:04:05 GMT"), std::nullopt);
 }
 
+// Found by fuzzing: a Time ends in 2262, and what lay beyond became some other time.
+TEST(IsoTimeTest, TimesBeyondReachAreNoTimes) {
+  EXPECT_TRUE(ParseIsoExtended("2199-12-31T23:59:59Z"));
+  for (const char* text :
+       {"2200-01-01T00:00:01Z", "6084-12-31T23:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T23:59:59Z"})
+    EXPECT_FALSE(ParseIsoExtended(text)) << text;
+}
+
 }  // namespace
 }  // namespace sluice

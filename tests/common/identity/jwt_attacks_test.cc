@@ -102,6 +102,10 @@ TEST_F(JwtAttacksTest, TimesAreWholeSecondsOfThisWorld) {
   for (const char* exp : {"1e999", "1767229200.5", "1.7672292e9", "99999999999999999999", "-1",
                           "\"1767229200\"", "null", "true", "[1767229200]", "253402300800", "1767225569"})
     EXPECT_FALSE(Accepts(Signed(kHeader, Turned("1767229200", exp)))) << exp;
+  // "No end" is an end in 2200, not one that has wrapped around.
+  EXPECT_TRUE(Accepts(Signed(kHeader, Turned("1767229200", "9999999999"))));
+  EXPECT_TRUE(Accepts(Signed(kHeader, Turned("1767229200", "253402300799"))));
+  EXPECT_FALSE(Accepts(Signed(kHeader, Turned("1767229200", "1767229200,\"nbf\":253402300799"))));
   EXPECT_FALSE(Accepts(Signed(kHeader, Turned(",\"exp\":1767229200", ""))));
   EXPECT_FALSE(Accepts(Signed(kHeader, Turned("1767229200", "1767229200,\"nbf\":1767229200"))));
 }
