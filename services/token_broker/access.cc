@@ -88,15 +88,14 @@ absl::StatusOr<std::set<Operation>> ChooseOperations(const Grants& grants, const
 }
 
 // What is the same for callers and delegates, once the grant is chosen.
-absl::StatusOr<Access> JudgeWithin(const Grants& grants, const DenyList& denied,
-                                   const identity::Caller& caller, const Origin& origin,
+absl::StatusOr<Access> JudgeWithin(const Judge& judge, const identity::Caller& subject,
                                    const AccessRequest& request, ObjectPath path, const Grant& grant) {
-  RETURN_IF_ERROR(denied.CheckGrant(grant.name));
-  RETURN_IF_ERROR(CheckConditions(grant, origin));
+  RETURN_IF_ERROR(judge.denied.CheckGrant(grant.name));
+  RETURN_IF_ERROR(CheckConditions(grant, judge.origin));
   Access out;
   out.grant = &grant;
-  ASSIGN_OR_RETURN(out.prefix, grant.prefix.Expand(caller.subject, caller.claims));
-  ASSIGN_OR_RETURN(path, ChoosePath(caller, grant, std::move(path)));
+  ASSIGN_OR_RETURN(out.prefix, grant.prefix.Expand(subject.subject, subject.claims));
+  ASSIGN_OR_RETURN(path, ChoosePath(subject, grant, std::move(path)));
   out.scope.bucket = grant.bucket;
   out.scope.target = out.prefix + path.text;
   out.scope.is_object = path.is_object;
@@ -105,7 +104,8 @@ absl::StatusOr<Access> JudgeWithin(const Grants& grants, const DenyList& denied,
                 "prefix and path together are longer than 1023 bytes; shorten the path by " +
                     std::to_string(out.scope.target.size() - kLongestKey));
   }
-  ASSIGN_OR_RETURN(out.scope.operations, ChooseOperations(grants, caller, grant, path, request.operations));
+  ASSIGN_OR_RETURN(out.scope.operations,
+                   ChooseOperations(judge.grants, subject, grant, path, request.operations));
   return out;
 }
 
@@ -126,23 +126,20 @@ absl::Status CheckConditions(const Grant& grant, const Origin& origin) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Access> JudgeAccess(const Grants& grants, const DenyList& denied,
-                                   const identity::Caller& caller, const Origin& origin,
-                                   const AccessRequest& request) {
+absl::StatusOr<Access> JudgeAccess(const Judge& judge, const AccessRequest& request) {
   ASSIGN_OR_RETURN(ObjectPath path, ParseObjectPath(request.path));
-  RETURN_IF_ERROR(denied.CheckCaller(caller));
-  ASSIGN_OR_RETURN(const Grant* grant, grants.Choose(caller, request.grant));
-  return JudgeWithin(grants, denied, caller, origin, request, std::move(path), *grant);
+  RETURN_IF_ERROR(judge.denied.CheckCaller(judge.caller));
+  ASSIGN_OR_RETURN(const Grant* grant, judge.grants.Choose(judge.caller, request.grant));
+  return JudgeWithin(judge, judge.caller, request, std::move(path), *grant);
 }
 
-absl::StatusOr<Access> JudgeDelegation(const Grants& grants, const DenyList& denied,
-                                       const identity::Caller& delegate, const identity::Caller& subject,
-                                       const Origin& origin, const AccessRequest& request) {
+absl::StatusOr<Access> JudgeDelegation(const Judge& judge, const identity::Caller& subject,
+                                       const AccessRequest& request) {
   ASSIGN_OR_RETURN(ObjectPath path, ParseObjectPath(request.path));
-  RETURN_IF_ERROR(denied.CheckCaller(delegate));
-  RETURN_IF_ERROR(denied.CheckSubject(subject.provider, subject.subject));
-  ASSIGN_OR_RETURN(const Grant* grant, grants.ChooseToDelegate(delegate, request.grant));
-  return JudgeWithin(grants, denied, subject, origin, request, std::move(path), *grant);
+  RETURN_IF_ERROR(judge.denied.CheckCaller(judge.caller));
+  RETURN_IF_ERROR(judge.denied.CheckSubject(subject.provider, subject.subject));
+  ASSIGN_OR_RETURN(const Grant* grant, judge.grants.ChooseToDelegate(judge.caller, request.grant));
+  return JudgeWithin(judge, subject, request, std::move(path), *grant);
 }
 
 std::string OperationName(Operation operation) {

@@ -37,20 +37,26 @@ struct Access {
   Scope scope;
 };
 
+// What a judgement is made from. Of references; for the length of one.
+struct Judge {
+  const Grants& grants;
+  const DenyList& denied;
+  const identity::Caller& caller;
+  const Origin& origin;
+};
+
 // Judges what all forms share, in this order: path, deny list, grant, the grant's conditions, prefix, the
 // ticket's own bounds, operations. Anything wider than the grant or the ticket is refused, never cut. Pure.
 // Reasons: `PATH_INVALID`, `SUBJECT_DENIED`, `GRANT_NOT_HELD`, `GRANT_AMBIGUOUS`, `GRANT_DENIED`,
 // `CONDITION_NOT_MET`, `CLAIM_UNUSABLE`, `OPERATION_INVALID`, and `SCOPE_NOT_GRANTED`, which names in its
 // metadata the `field` that is too wide and the `nearest_grant`. An object's scope leaves LIST out when no
 // operation was named, since one object is not listed.
-absl::StatusOr<Access> JudgeAccess(const Grants& grants, const DenyList& denied,
-                                   const identity::Caller& caller, const Origin& origin,
-                                   const AccessRequest& request);
+absl::StatusOr<Access> JudgeAccess(const Judge& judge, const AccessRequest& request);
 
-// For a subject that `delegate` asks a ticket for: the same, but by the grants that name the delegate.
-absl::StatusOr<Access> JudgeDelegation(const Grants& grants, const DenyList& denied,
-                                       const identity::Caller& delegate, const identity::Caller& subject,
-                                       const Origin& origin, const AccessRequest& request);
+// For a subject that the caller asks a ticket for: the same, but by the grants that name the caller as a
+// delegate.
+absl::StatusOr<Access> JudgeDelegation(const Judge& judge, const identity::Caller& subject,
+                                       const AccessRequest& request);
 
 // `PERMISSION_DENIED` `CONDITION_NOT_MET` unless the call comes as the grant wants it. Pure.
 absl::Status CheckConditions(const Grant& grant, const Origin& origin);

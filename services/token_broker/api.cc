@@ -167,8 +167,8 @@ void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<P
                   why, request.grant());
     done(why);
   };
-  const auto access = JudgeAccess(parts_.grants, *known.denied, known.caller, known.origin,
-                                  {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}});
+  const auto access =
+      JudgeAccess(JudgeFor(known), {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}});
   if (!access.ok()) return refuse(access.status());
   if (!access->scope.is_object)
     return refuse(Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID",
@@ -181,66 +181,63 @@ void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<P
   PlanUploadResponse out;
   out.set_form(chosen->form);
   out.set_why(chosen->why);
-  // The form itself is judged, recorded and answered by its own use case.
+  // The form itself is judged, recorded and answered by its own use case; `put` makes its answer part of
+  // ours.
+  const auto then = [&](auto put) {
+    return [out = std::move(out), put = std::move(put), done = std::move(done)](auto answer) mutable {
+      if (!answer.ok()) return done(answer.status());
+      put(out, *std::move(answer));
+      done(std::move(out));
+    };
+  };
+  // What every form is asked with.
+  const auto ask = [&](auto form) {
+    form.set_grant(grant.name);
+    form.set_path(request.path());
+    if (request.has_ttl()) *form.mutable_ttl() = request.ttl();
+    return form;
+  };
   switch (chosen->form) {
-    case token::v1::UPLOAD_FORM_URL:
-    case token::v1::UPLOAD_FORM_PART_URLS: {
-      const bool parts = chosen->form == token::v1::UPLOAD_FORM_PART_URLS;
-      SignUrlRequest url;
-      url.set_grant(grant.name);
-      url.set_path(request.path());
-      url.set_method(parts ? token::v1::URL_METHOD_INITIATE_MULTIPART : token::v1::URL_METHOD_PUT);
+    case token::v1::UPLOAD_FORM_URL: {
+      auto url = ask(SignUrlRequest());
+      url.set_method(token::v1::URL_METHOD_PUT);
       url.set_content_type(type);
-      if (!parts && request.has_size_bytes()) url.set_content_length(request.size_bytes());
-      if (request.has_ttl()) *url.mutable_ttl() = request.ttl();
-      return SignUrlKnown(known, url,
-                          [out = std::move(out), chosen = *chosen, parts,
-                           done = std::move(done)](absl::StatusOr<SignUrlResponse> answer) mutable {
-                            if (!answer.ok()) return done(answer.status());
-                            if (parts) {
-                              auto& plan = *out.mutable_part_urls();
-                              *plan.mutable_initiate() = *std::move(answer);
-                              plan.set_part_bytes(chosen.part_bytes);
-                              plan.set_parts(chosen.parts);
-                            } else {
-                              *out.mutable_url() = *std::move(answer);
-                            }
-                            done(std::move(out));
-                          });
+      if (request.has_size_bytes()) url.set_content_length(request.size_bytes());
+      return SignUrlKnown(known, url, then([](PlanUploadResponse& to, SignUrlResponse answer) {
+                            *to.mutable_url() = std::move(answer);
+                          }));
+    }
+    case token::v1::UPLOAD_FORM_PART_URLS: {
+      auto initiate = ask(SignUrlRequest());
+      initiate.set_method(token::v1::URL_METHOD_INITIATE_MULTIPART);
+      initiate.set_content_type(type);
+      return SignUrlKnown(known, initiate,
+                          then([chosen = *chosen](PlanUploadResponse& to, SignUrlResponse answer) {
+                            auto& plan = *to.mutable_part_urls();
+                            *plan.mutable_initiate() = std::move(answer);
+                            plan.set_part_bytes(chosen.part_bytes);
+                            plan.set_parts(chosen.parts);
+                          }));
     }
     case token::v1::UPLOAD_FORM_POST_FORM: {
-      SignPostFormRequest form;
-      form.set_grant(grant.name);
-      form.set_path(request.path());
+      auto form = ask(SignPostFormRequest());
       form.set_content_type(type);
       if (request.has_size_bytes()) {
         form.set_min_length(request.size_bytes());
         form.set_max_length(request.size_bytes());
       }
-      if (request.has_ttl()) *form.mutable_ttl() = request.ttl();
-      return SignFormKnown(known, form,
-                           [out = std::move(out),
-                            done = std::move(done)](absl::StatusOr<SignPostFormResponse> answer) mutable {
-                             if (!answer.ok()) return done(answer.status());
-                             *out.mutable_post_form() = *std::move(answer);
-                             done(std::move(out));
-                           });
+      return SignFormKnown(known, form, then([](PlanUploadResponse& to, SignPostFormResponse answer) {
+                             *to.mutable_post_form() = std::move(answer);
+                           }));
     }
     case token::v1::UPLOAD_FORM_TOKEN: {
-      IssueTokenRequest issue;
-      issue.set_grant(grant.name);
-      issue.set_path(request.path());
+      auto issue = ask(IssueTokenRequest());
       issue.add_operations(token::v1::OPERATION_UPLOAD);
       if (grant.operations.contains(token::v1::OPERATION_RESUME) && !known.caller.ticket)
         issue.add_operations(token::v1::OPERATION_RESUME);
-      if (request.has_ttl()) *issue.mutable_ttl() = request.ttl();
-      return IssueKnown(
-          known, issue,
-          [out = std::move(out), done = std::move(done)](absl::StatusOr<IssueTokenResponse> answer) mutable {
-            if (!answer.ok()) return done(answer.status());
-            *out.mutable_token() = *std::move(answer);
-            done(std::move(out));
-          });
+      return IssueKnown(known, issue, then([](PlanUploadResponse& to, IssueTokenResponse answer) {
+                          *to.mutable_token() = std::move(answer);
+                        }));
     }
     default: {
       AuditRecord record = BeginRecord("PlanUpload", known.context, &known.caller, parts_.clock.Now());
@@ -330,8 +327,7 @@ ListGrantsResponse Api::ListKnown(const Known& known) const {
     access.scope.bucket = grant.bucket;
     access.scope.operations = grant.operations;
     if (holds) {
-      auto judged =
-          JudgeAccess(parts_.grants, *known.denied, known.caller, known.origin, {grant.name, "", {}});
+      auto judged = JudgeAccess(JudgeFor(known), {grant.name, "", {}});
       if (judged.ok()) {
         access = *std::move(judged);
       } else {
@@ -360,8 +356,7 @@ absl::StatusOr<ExplainAccessResponse> Api::ExplainKnown(const Known& known,
                 "name the one operation to judge: UPLOAD, RESUME, TAG, DOWNLOAD, LIST or DELETE");
   }
   // The very judgement that every form begins with, so that the two cannot disagree.
-  const auto access = JudgeAccess(parts_.grants, *known.denied, known.caller, known.origin,
-                                  {request.grant(), request.path(), {request.operation()}});
+  const auto access = JudgeAccess(JudgeFor(known), {request.grant(), request.path(), {request.operation()}});
   ExplainAccessResponse out;
   if (!access.ok()) {
     out.set_reason(Reason(access.status()));

@@ -60,12 +60,12 @@ class Api {
                      Done<token::v1::ExplainAccessResponse> done);
 
  private:
-  // Somebody who was recognised, and what the judgement of its request needs.
+  // Somebody who was recognised, and what the judgement of its request needs, for the length of it.
   struct Known {
     identity::Caller caller;
     Origin origin;
     std::shared_ptr<const DenyList> denied;
-    rpc::CallContext context;
+    const rpc::CallContext& context;
   };
   // Recognises the caller, records a stranger, and goes on with `then(known, done)`.
   template <typename Answer, typename Then>

@@ -7,11 +7,10 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/encoding.h"
+#include "services/token_broker/ttl.h"
 
 namespace sluice::broker {
 namespace {
-
-constexpr std::chrono::seconds kUsualLife{900};
 
 Failure Invalid(const char* field, const std::string& what) {
   return Fail(absl::StatusCode::kInvalidArgument, "REQUEST_INVALID", what).With("field", field);
@@ -64,12 +63,9 @@ std::string CallbackField(const Callback& callback) {
 absl::StatusOr<FormPlan> PlanForm(const Judge& judge, const token::v1::SignPostFormRequest& request) {
   FormPlan plan;
   ASSIGN_OR_RETURN(plan.access,
-                   JudgeAccess(judge.grants, judge.denied, judge.caller, judge.origin,
-                               {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}}));
+                   JudgeAccess(judge, {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}}));
   const Grant& grant = *plan.access.grant;
-  ASSIGN_OR_RETURN(plan.life,
-                   ChooseTtl(grant, request.has_ttl() ? &request.ttl() : nullptr, std::chrono::seconds(1),
-                             std::min(kUsualLife, grant.max_ttl), grant.max_ttl));
+  ASSIGN_OR_RETURN(plan.life, ChooseSignedTtl(grant, request.has_ttl() ? &request.ttl() : nullptr));
   plan.form.bucket = grant.bucket;
   plan.form.key = plan.access.scope.target;
   plan.form.key_is_prefix = !plan.access.scope.is_object;

@@ -112,4 +112,10 @@ absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope) {
   return Expect(policy, {"oss:ListObjects", Arn(scope.bucket + "x"), scope.target}, false, scope);
 }
 
+absl::StatusOr<std::string> ProvenPolicy(const Scope& scope) {
+  ASSIGN_OR_RETURN(std::string policy, CompileSessionPolicy(scope));
+  RETURN_IF_ERROR(ProvePolicy(policy, scope));
+  return policy;
+}
+
 }  // namespace sluice::broker

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "services/token_broker/scope.h"
 
 namespace sluice::broker {
@@ -15,5 +17,8 @@ namespace sluice::broker {
 // without a prefix or with a wider one. Fails with `INTERNAL` `POLICY_NOT_PROVEN`; then nothing is issued.
 // Pure.
 absl::Status ProvePolicy(std::string_view policy_json, const Scope& scope);
+
+// CompileSessionPolicy, and then the proof of what it gave. Pure.
+absl::StatusOr<std::string> ProvenPolicy(const Scope& scope);
 
 }  // namespace sluice::broker

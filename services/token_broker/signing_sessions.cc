@@ -7,8 +7,8 @@
 #include "common/base/status_macros.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/encoding.h"
+#include "services/token_broker/policy_proof.h"
 #include "services/token_broker/session_name.h"
-#include "services/token_broker/token_plan.h"
 
 namespace sluice::broker {
 namespace {
@@ -28,10 +28,6 @@ SigningSessions::SigningSessions(const Grants& grants, Sts& sts, Audit& audit, c
                                  std::chrono::milliseconds sts_timeout)
     : sts_(sts), audit_(audit), clock_(clock), sts_timeout_(sts_timeout) {
   for (const Grant& grant : grants.all()) entries_[grant.name].grant = &grant;
-}
-
-absl::StatusOr<std::string> SigningSessions::PolicyOf(const Grant& grant) {
-  return ProvenPolicy(ScopeOf(grant));
 }
 
 void SigningSessions::Get(const Grant& grant, std::chrono::seconds life, Done done) {
@@ -61,7 +57,7 @@ void SigningSessions::Mint(Entry& entry) {
   record.grant_id = NewGrantId();
   record.region = grant.region;
   record.scope = ScopeOf(grant);
-  auto policy = PolicyOf(grant);
+  const auto policy = ProvenPolicy(*record.scope);
   const std::string name = SessionName("sluice-signer", record.grant_id);
   if (!policy.ok()) return Take(entry, std::move(record), policy.status());
   record.policy_sha256 = crypto::HexLower(crypto::Sha256(*policy));

@@ -36,9 +36,6 @@ class SigningSessions {
   // `AUDIT_UNAVAILABLE`.
   void Get(const Grant& grant, std::chrono::seconds life, Done done);
 
-  // The policy of such a session; refused like any other that is too large or not proven. Pure.
-  static absl::StatusOr<std::string> PolicyOf(const Grant& grant);
-
  private:
   struct Entry {
     const Grant* grant = nullptr;

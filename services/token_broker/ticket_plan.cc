@@ -5,6 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
+#include "services/token_broker/ttl.h"
 
 namespace sluice::broker {
 namespace {
@@ -41,14 +42,13 @@ absl::StatusOr<TicketPlan> PlanTicket(const Judge& judge, const token::v1::Issue
   identity::Ticket& ticket = plan.ticket;
   if (request.subject().empty()) {
     if (!request.claims().empty()) return Invalid("claims", "claims are for a subject that is named");
-    ASSIGN_OR_RETURN(plan.access, JudgeAccess(judge.grants, judge.denied, caller, judge.origin, asked));
+    ASSIGN_OR_RETURN(plan.access, JudgeAccess(judge, asked));
     ticket.subject = {caller.provider, caller.subject, DecidingClaims(caller, *plan.access.grant)};
   } else {
     if (request.subject().size() > 1024) return Invalid("subject", "a subject has at most 1024 bytes");
     identity::Caller subject{caller.provider, request.subject(), {}, false, std::nullopt};
     for (const auto& [name, value] : request.claims()) subject.claims[name] = value;
-    ASSIGN_OR_RETURN(plan.access,
-                     JudgeDelegation(judge.grants, judge.denied, caller, subject, judge.origin, asked));
+    ASSIGN_OR_RETURN(plan.access, JudgeDelegation(judge, subject, asked));
     RETURN_IF_ERROR(CheckClaims(*plan.access.grant, request));
     ticket.subject = {subject.provider, subject.subject, subject.claims};
     ticket.actor =

@@ -4,7 +4,8 @@
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
 #include "common/identity/ticket.h"
-#include "services/token_broker/token_plan.h"
+#include "services/token_broker/access.h"
+#include "sluice/token/v1/token_broker.pb.h"
 
 namespace sluice::broker {
 

@@ -18,25 +18,8 @@ struct TokenPlan {
   std::chrono::seconds ttl{};
 };
 
-// Whoever judges asks with these.
-struct Judge {
-  const Grants& grants;
-  const DenyList& denied;
-  const identity::Caller& caller;
-  const Origin& origin;
-};
-
 // Judges a request: access, life, limits, policy, proof. Pure. Refuses with the reasons of the proto's
 // comments. A grant's conditions go into the policy, since a token is used without the broker.
 absl::StatusOr<TokenPlan> PlanToken(const Judge& judge, const token::v1::IssueTokenRequest& request);
-
-// The life of a token, or with `shortest` of something else: what is asked for, from `shortest` to the
-// grant's maximum, `otherwise` when nothing is. `TTL_INVALID`, `SCOPE_NOT_GRANTED`. Pure.
-absl::StatusOr<std::chrono::seconds> ChooseTtl(const Grant& grant, const google::protobuf::Duration* asked,
-                                               std::chrono::seconds shortest, std::chrono::seconds otherwise,
-                                               std::chrono::seconds longest);
-
-// A policy that gives exactly `scope`, proven. Pure.
-absl::StatusOr<std::string> ProvenPolicy(const Scope& scope);
 
 }  // namespace sluice::broker

@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/encoding.h"
+#include "services/token_broker/ttl.h"
 
 namespace sluice::broker {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 using token::v1::SignUrlRequest;
 using token::v1::UrlMethod;
 
-constexpr std::chrono::seconds kUsualLife{900};
 constexpr int kMostPartsAtOnce = 100;
 
 Failure Invalid(const std::string& what) {
@@ -162,16 +162,13 @@ absl::StatusOr<UrlPlan> PlanUrls(const Judge& judge, const SignUrlRequest& reque
   const MethodRules* rules = RulesOf(request.method());
   if (rules == nullptr) return Invalid("method is not given, or unknown").With("field", "method");
   UrlPlan plan;
-  ASSIGN_OR_RETURN(plan.access, JudgeAccess(judge.grants, judge.denied, judge.caller, judge.origin,
-                                            {request.grant(), request.path(), {rules->operation}}));
+  ASSIGN_OR_RETURN(plan.access, JudgeAccess(judge, {request.grant(), request.path(), {rules->operation}}));
   const Grant& grant = *plan.access.grant;
   if (!plan.access.scope.is_object)
     return Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID",
                 "a URL is for one object; name it, without a / at the end");
   RETURN_IF_ERROR(CheckFields(*rules, request));
-  ASSIGN_OR_RETURN(plan.life,
-                   ChooseTtl(grant, request.has_ttl() ? &request.ttl() : nullptr, std::chrono::seconds(1),
-                             std::min(kUsualLife, grant.max_ttl), grant.max_ttl));
+  ASSIGN_OR_RETURN(plan.life, ChooseSignedTtl(grant, request.has_ttl() ? &request.ttl() : nullptr));
   if (rules->takes_parts) {
     ASSIGN_OR_RETURN(plan.part_numbers, ReadPartNumbers(request));
   }

@@ -6,7 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/aliyun/canonical_request.h"
-#include "services/token_broker/token_plan.h"
+#include "services/token_broker/access.h"
+#include "sluice/token/v1/token_broker.pb.h"
 
 namespace sluice::broker {
 
