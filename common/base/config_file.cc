@@ -27,6 +27,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
+constexpr size_t kLongestFile = 1024 * 1024;
 constexpr size_t kMostNodes = 100000;  // aliases could otherwise multiply a small file
 
 bool IsSensitive(const FieldDescriptor& field) {
@@ -78,9 +79,8 @@ class ConfigReader {
     source_.file_ = std::move(file);
   }
 
-  absl::StatusOr<ConfigSource> Read(Message& out) {
-    const auto text = ReadFile(source_.file_);
-    if (!text)
+  absl::StatusOr<ConfigSource> ReadFrom(const std::optional<std::string>& text, Message& out) {
+    if (!text || text->size() > kLongestFile)
       return source_.Error("", "the file cannot be read or is larger than 1 MiB; check path and permissions");
     try {
       if (HasSeveralDocuments(*text)) return source_.Error("", "the file must hold one YAML mapping");
@@ -297,7 +297,12 @@ Environment ProcessEnvironment() {
 
 absl::StatusOr<ConfigSource> LoadConfig(const std::string& path, Message& out,
                                         const Environment& environment) {
-  return ConfigReader(path, environment).Read(out);
+  return ConfigReader(path, environment).ReadFrom(ReadFile(path, kLongestFile), out);
+}
+
+absl::StatusOr<ConfigSource> ReadConfig(const std::string& path, const std::string& text, Message& out,
+                                        const Environment& environment) {
+  return ConfigReader(path, environment).ReadFrom(text, out);
 }
 
 }  // namespace sluice

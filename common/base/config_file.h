@@ -42,4 +42,9 @@ Environment ProcessEnvironment();
 absl::StatusOr<ConfigSource> LoadConfig(const std::string& path, google::protobuf::Message& out,
                                         const Environment& environment = ProcessEnvironment());
 
+// The same for a text that was read already; `path` is where it came from.
+absl::StatusOr<ConfigSource> ReadConfig(const std::string& path, const std::string& text,
+                                        google::protobuf::Message& out,
+                                        const Environment& environment = ProcessEnvironment());
+
 }  // namespace sluice

@@ -22,9 +22,9 @@ namespace sluice::broker {
 namespace {
 
 // The deny list as a file says it. An empty file is refused: it may be half written; `{}` denies nobody.
-absl::StatusOr<DenyList> LoadDenyList(const std::string& path) {
+absl::StatusOr<DenyList> ReadDenyList(const std::string& path, const std::string& text) {
   config::v1::DenyList list;
-  RETURN_IF_ERROR(LoadConfig(path, list).status());
+  RETURN_IF_ERROR(ReadConfig(path, text, list).status());
   return DenyList::Read(list);
 }
 
@@ -42,20 +42,19 @@ absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, h
 struct Broker::Parts {
   Parts(Settings given, aliyun::Credentials own, const Clock& clock, telemetry::Log& log,
         std::vector<identity::JwtProvider> providers, std::unique_ptr<http::Client> outgoing,
-        std::unique_ptr<Audit> sink, std::shared_ptr<const identity::TicketRing> ring,
-        std::shared_ptr<grpc::ServerCredentials> credentials)
+        std::unique_ptr<Audit> sink, std::shared_ptr<grpc::ServerCredentials> credentials)
       : settings(std::move(given)),
         client(std::move(outgoing)),
-        tickets(std::move(ring)),
         authenticator(
-            {WithUrls(std::move(providers), log), settings.certificate, settings.anonymous, tickets}, clock),
+            {WithUrls(std::move(providers), log), settings.certificate, settings.anonymous, settings.tickets},
+            clock),
         grants(settings.grants),
         audit(std::move(sink)),
         sts(*client, settings.sts_endpoint, std::move(own), clock),
         issuer(sts, *audit, clock, settings.sts_timeout),
         sessions(grants, sts, *audit, clock, settings.sts_timeout),
         presigner(grants, sessions, *audit, clock),
-        api({authenticator, grants, denied, issuer, presigner, tickets, *audit, clock,
+        api({authenticator, grants, denied, issuer, presigner, settings.tickets, *audit, clock,
              settings.trusted_proxies, settings.gateway_address}),
         http_edge(api, {settings.real_status_codes,
                         settings.development && !settings.jwt.empty() ? settings.jwt[0].rules.issuer : ""}),
@@ -87,8 +86,8 @@ struct Broker::Parts {
     };
     watcher.Watch(
         settings.deny_file, std::move(known),
-        [this, &log, refused](const std::string&) {
-          auto list = LoadDenyList(settings.deny_file);
+        [this, &log, refused](const std::string& text) {
+          auto list = ReadDenyList(settings.deny_file, text);
           if (!list.ok()) return refused(std::string(FromAbsl(list.status().message())));
           const size_t entries = list->size();
           denied.Set(*std::move(list));
@@ -106,7 +105,6 @@ struct Broker::Parts {
   // For providers with an authority of their own.
   std::vector<std::unique_ptr<http::Client>> ca_clients;
   std::vector<std::shared_ptr<identity::UrlKeySource>> url_keys;
-  const std::shared_ptr<const identity::TicketRing> tickets;
   const identity::Authenticator authenticator;
   const Grants grants;
   const std::unique_ptr<Audit> audit;
@@ -174,20 +172,20 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun:
   // The same judgement for the others, so that bad files have one reason wherever they are named.
   for (const auto* listener : {&settings.http, &settings.admin})
     RETURN_IF_ERROR(rpc::MakeServerCredentials(listener->tls).status());
-  auto ring = identity::TicketRing::Ephemeral(settings.ticket_audience);
-  if (!settings.ticket_keys.empty()) {
-    ASSIGN_OR_RETURN(ring, identity::TicketRing::Make(settings.ticket_keys, settings.ticket_audience));
-  }
   DenyList denied;
   std::string deny_text;
   if (!settings.deny_file.empty()) {
-    deny_text = ReadFile(settings.deny_file).value_or("");
-    ASSIGN_OR_RETURN(denied, LoadDenyList(settings.deny_file));
+    auto text = ReadFile(settings.deny_file);
+    if (!text)
+      return Fail(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID",
+                  "deny.file: " + settings.deny_file + " cannot be read; `{}` in it denies nobody");
+    deny_text = *std::move(text);
+    ASSIGN_OR_RETURN(denied, ReadDenyList(settings.deny_file, deny_text));
   }
   auto client = http::MakeCurlClient({});
-  std::unique_ptr<Broker> out(new Broker(
-      std::make_unique<Parts>(std::move(settings), std::move(own), clock, log, std::move(providers),
-                              std::move(client), std::move(audit), std::move(ring), std::move(credentials))));
+  std::unique_ptr<Broker> out(new Broker(std::make_unique<Parts>(std::move(settings), std::move(own), clock,
+                                                                 log, std::move(providers), std::move(client),
+                                                                 std::move(audit), std::move(credentials))));
   Parts& parts = *out->parts_;
   parts.denied.Set(std::move(denied));
   parts.WatchDenyList(std::move(deny_text), log);

@@ -329,18 +329,22 @@ class Reader {
   }
 
   absl::Status ReadKeys() {
-    const auto& keys = config_.keys();
-    out_.ticket_audience =
+    const std::string audience =
         config_.tickets().audience().empty() ? "sluice-broker" : config_.tickets().audience();
-    for (const auto& key : keys.ticket()) out_.ticket_keys.push_back({key.id(), SecretString(key.key())});
-    if (out_.ticket_keys.empty()) {
-      if (keys.ephemeral_keys()) return absl::OkStatus();
+    std::vector<identity::TicketKey> keys;
+    for (const auto& key : config_.keys().ticket()) keys.push_back({key.id(), SecretString(key.key())});
+    out_.ephemeral_keys = keys.empty() && config_.keys().ephemeral_keys();
+    if (out_.ephemeral_keys) {
+      out_.tickets = identity::TicketRing::Ephemeral(audience);
+      return absl::OkStatus();
+    }
+    if (keys.empty())
       return Error("keys.ticket",
                    "needs a key for tickets; make one with `openssl genpkey -algorithm ed25519`, or, for one "
                    "replica alone, say ephemeral_keys: true");
-    }
-    const auto ring = identity::TicketRing::Make(out_.ticket_keys, out_.ticket_audience);
+    auto ring = identity::TicketRing::Make(keys, audience);
     if (!ring.ok()) return Error("keys.ticket", FromAbsl(ring.status().message()));
+    out_.tickets = *std::move(ring);
     return absl::OkStatus();
   }
 
@@ -396,20 +400,6 @@ class Reader {
   Settings out_;
 };
 
-// What a grant has beyond the usual, for a person.
-std::string Extras(const Grant& grant) {
-  std::string out;
-  const Limits& limits = grant.limits;
-  if (limits.max_object_bytes != 0)
-    out += "; objects to " + std::to_string(limits.max_object_bytes) + " bytes";
-  for (const std::string& type : limits.content_types) out += "; type " + type;
-  if (limits.binding()) out += "; no token for UPLOAD, since it could not hold that";
-  for (const IpRange& range : grant.source_ips) out += "; from " + range.text();
-  if (grant.tls_only) out += "; TLS only";
-  for (const Who& who : grant.delegates) out += "; tickets for others by " + who.provider;
-  return out;
-}
-
 }  // namespace
 
 absl::StatusOr<Settings> ReadSettings(const TokenBrokerConfig& config, const ConfigSource& source) {
@@ -427,42 +417,6 @@ absl::Status CheckOwnKey(const std::string& access_key_id, bool development) {
   return Fail(
       absl::StatusCode::kInvalidArgument, "CONFIG_INVALID",
       "ALIBABA_CLOUD_ACCESS_KEY_ID is the sandbox's public key, which is for development: true alone");
-}
-
-std::vector<std::string> Warnings(const Settings& settings) {
-  std::vector<std::string> out;
-  if (settings.ticket_keys.empty())
-    out.push_back("keys.ephemeral_keys: tickets end with this process, and no other replica takes them");
-  for (const Grant& grant : settings.grants) {
-    const bool open = std::any_of(grant.who.begin(), grant.who.end(),
-                                  [&](const Who& who) { return who.provider == settings.anonymous; });
-    if (open) {
-      out.push_back("grant " + grant.name + " is open to anybody who can reach this broker");
-    } else if (!grant.prefix.has_claims()) {
-      out.push_back("grant " + grant.name + ": its callers share the prefix " + grant.prefix.text());
-    }
-    std::set<std::string> providers;
-    for (const Who& who : grant.who) providers.insert(who.provider);
-    if (providers.size() > 1 && grant.prefix.has_claims())
-      out.push_back(
-          "grant " + grant.name +
-          ": the same claims from several providers are the same prefix; each must be trusted for all");
-  }
-  return out;
-}
-
-std::string DescribeGrants(const Settings& settings) {
-  std::string out;
-  for (const Grant& grant : settings.grants) {
-    const auto policy = WorstPolicy(grant);
-    out += "grant " + grant.name + ": " + OperationNames(grant.operations) + " on " + grant.bucket + "/" +
-           grant.prefix.text() + " in " + grant.region + " as " + grant.role_arn + ", ttl " +
-           std::to_string(grant.default_ttl.count()) + " s, at most " +
-           std::to_string(grant.max_ttl.count()) + " s; worst-case policy " +
-           std::to_string(policy.ok() ? policy->size() : 0) + " of " + std::to_string(kLargestPolicy) +
-           " bytes" + Extras(grant) + "\n";
-  }
-  return out;
 }
 
 }  // namespace sluice::broker

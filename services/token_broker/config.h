@@ -47,9 +47,9 @@ struct Settings {
   std::chrono::milliseconds sts_timeout{5000};
   std::vector<Grant> grants;
   std::string audit_file;
-  // The first signs; empty for a fresh key that ends with the process.
-  std::vector<identity::TicketKey> ticket_keys;
-  std::string ticket_audience;
+  std::shared_ptr<const identity::TicketRing> tickets;
+  // Whether the ring is a fresh key that ends with the process.
+  bool ephemeral_keys = false;
   // Scheme and host; empty for none.
   std::string public_url;
   // Empty for none.
@@ -70,11 +70,5 @@ absl::StatusOr<std::string> WorstPolicy(const Grant& grant);
 
 // `INVALID_ARGUMENT` `CONFIG_INVALID` for the sandbox's public key outside development.
 absl::Status CheckOwnKey(const std::string& access_key_id, bool development);
-
-// What the operator should know and may have meant otherwise: anonymous callers, prefixes that callers share.
-std::vector<std::string> Warnings(const Settings& settings);
-
-// The effective grants with the size of their worst-case policies, for `--check`. A line each.
-std::string DescribeGrants(const Settings& settings);
 
 }  // namespace sluice::broker

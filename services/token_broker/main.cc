@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
+#include "services/token_broker/config_report.h"
 #include "services/token_broker/environment_credentials.h"
 
 namespace {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fuzz/targets.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 
 #include "common/base/config_file.h"
@@ -18,6 +15,7 @@
 #include "services/sandbox/policy_check.h"
 #include "services/sandbox/post_policy.h"
 #include "services/token_broker/config.h"
+#include "services/token_broker/config_report.h"
 #include "services/token_broker/image_process.h"
 #include "services/token_broker/object_path.h"
 #include "services/token_broker/policy_evaluator.h"
@@ -108,12 +106,9 @@ void FuzzPolicy(std::string_view input) {
 }
 
 void FuzzConfig(std::string_view input) {
-  // A file, since that is what a config is; of this process alone.
-  static const std::string path = "/tmp/sluice-fuzz-config-" + std::to_string(getpid()) + ".yaml";
-  std::ofstream(path, std::ios::binary) << input;
   config::v1::TokenBrokerConfig config;
-  const auto source =
-      LoadConfig(path, config, [](const std::string&) { return std::optional<std::string>("x"); });
+  const auto source = ReadConfig("fuzz.yaml", std::string(input), config,
+                                 [](const std::string&) { return std::optional<std::string>("x"); });
   if (!source.ok()) {
     Require(Reason(source.status()) == "CONFIG_INVALID", "a refused config has its reason");
   } else {
@@ -125,7 +120,6 @@ void FuzzConfig(std::string_view input) {
       Require(Reason(settings.status()) == "CONFIG_INVALID", "a refused config has its reason");
     }
   }
-  unlink(path.c_str());
 }
 
 void FuzzQuery(std::string_view input) {

@@ -2,6 +2,7 @@
 #include "services/token_broker/config.h"
 
 #include "common/base/file.h"
+#include "services/token_broker/config_report.h"
 #include "tests/support/key_pem.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
