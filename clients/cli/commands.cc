@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <future>
 #include <iostream>
 
 #include "clients/cli/broker_clock.h"
@@ -22,6 +21,7 @@
 #include "common/base/units.h"
 #include "common/crypto/encoding.h"
 #include "common/http/curl_client.h"
+#include "common/http/wait.h"
 #include "common/reasons/client.h"
 #include "common/reasons/token_broker.h"
 
@@ -44,18 +44,9 @@ absl::StatusOr<Operation> ReadOperation(const std::string& name) {
   return out;
 }
 
-std::vector<std::string> Split(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    out.emplace_back(text.substr(0, text.find(',')));
-    text.remove_prefix(std::min(text.size(), out.back().size() + 1));
-  }
-  return out;
-}
-
 template <typename Request>
 absl::Status ReadOperations(const std::string& names, Request& out) {
-  for (const std::string& name : Split(names)) {
+  for (const std::string& name : SplitList(names, ',')) {
     ASSIGN_OR_RETURN(const Operation operation, ReadOperation(name));
     out.add_operations(operation);
   }
@@ -254,7 +245,7 @@ absl::Status RunPlan(client::TokenClient& broker, const PlanArguments& arguments
     if (!size) return Usage("--size is a number of bytes, or such as 5MiB");
     request.set_size_bytes(*size);
   }
-  for (const std::string& name : Split(arguments.forms)) {
+  for (const std::string& name : SplitList(arguments.forms, ',')) {
     token::v1::UploadForm form;
     if (!token::v1::UploadForm_Parse("UPLOAD_FORM_" + name, &form))
       return Usage("--forms holds some of URL, POST_FORM, PART_URLS, TOKEN, GATEWAY");
@@ -337,10 +328,7 @@ absl::StatusOr<SecretString> MintJwt(http::Client& http, const ProveArguments& a
     url += "&" + crypto::PercentEncode(claim.substr(0, equals)) + "=" +
            crypto::PercentEncode(claim.substr(equals + 1));
   }
-  std::promise<absl::StatusOr<http::Response>> promise;
-  http.Send({"GET", url, {}, "", nullptr, nullptr}, Patience(), {},
-            [&](absl::StatusOr<http::Response> response) { promise.set_value(std::move(response)); });
-  const auto response = promise.get_future().get();
+  const auto response = http::SendAndWait(http, {"GET", url, {}, "", nullptr, nullptr}, Patience());
   if (!response.ok() || response->status != 200)
     return Fail(absl::StatusCode::kUnavailable, "IDENTITY_UNREACHABLE",
                 "no JWT from " + arguments.identity +

@@ -2,7 +2,6 @@
 #include "clients/cli/isolation_proof.h"
 
 #include <algorithm>
-#include <future>
 #include <set>
 
 #include "clients/cli/broker_clock.h"
@@ -11,6 +10,8 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/encoding.h"
+#include "common/http/form_post.h"
+#include "common/http/wait.h"
 
 namespace sluice::cli {
 namespace {
@@ -68,10 +69,7 @@ class Prover {
 
   Answered Send(const std::string& method, const std::string& url, const Pairs& headers,
                 const std::string& body) {
-    std::promise<absl::StatusOr<http::Response>> promise;
-    http_.Send({method, url, headers, body, nullptr, nullptr}, Soon(), {},
-               [&](absl::StatusOr<http::Response> response) { promise.set_value(std::move(response)); });
-    auto response = promise.get_future().get();
+    auto response = http::SendAndWait(http_, {method, url, headers, body, nullptr, nullptr}, Soon());
     if (!response.ok()) return {};
     return {response->status, std::move(response->body), std::move(response->headers)};
   }
@@ -330,16 +328,9 @@ class Prover {
     Say("URLs: " + std::to_string(out_.attempts) + " attempts so far");
   }
 
-  Answered PostForm(const std::string& url, const std::vector<std::pair<std::string, std::string>>& fields) {
-    const std::string boundary = "sluice-prove-boundary";
-    std::string body;
-    for (const auto& [name, value] : fields)
-      body += "--" + boundary + "\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value +
-              "\r\n";
-    body += "--" + boundary +
-            "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nowned\r\n--" +
-            boundary + "--\r\n";
-    return Send("POST", url, {{"Content-Type", "multipart/form-data; boundary=" + boundary}}, body);
+  Answered PostForm(const std::string& url, const Pairs& fields) {
+    const http::Request form = http::FormPost(url, fields, {"owned", "f", "application/octet-stream"});
+    return Send(form.method, form.url, form.headers, form.body);
   }
 
   void TryForms() {

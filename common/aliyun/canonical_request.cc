@@ -5,20 +5,13 @@
 #include <map>
 #include <set>
 
+#include "common/base/text.h"
 #include "common/crypto/encoding.h"
 
 namespace sluice::aliyun {
 namespace {
 
 using crypto::PercentEncode;
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 std::string_view Trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");

@@ -3,6 +3,7 @@
 
 #include "boost/json.hpp"
 #include "common/base/iso_time.h"
+#include "common/base/text.h"
 #include "common/crypto/encoding.h"
 
 namespace sluice::aliyun {
@@ -11,11 +12,7 @@ namespace {
 namespace json = boost::json;
 
 // As a condition names a field: OSS's samples write them in lower case, and compare without it.
-std::string Field(std::string_view name) {
-  std::string out = "$";
-  for (char c : name) out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
+std::string Field(std::string_view name) { return "$" + Lower(name); }
 
 }  // namespace
 

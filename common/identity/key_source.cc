@@ -3,7 +3,6 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/http/wait.h"
 
 namespace sluice::identity {
 namespace {
@@ -80,26 +80,13 @@ struct UrlKeySource::State {
       if (token.empty()) return Invalid("bearer_token_file cannot be read");
       request.headers.emplace_back("Authorization", "Bearer " + token);
     }
-    // Shared, since an answer may come when nobody waits any more.
-    struct Answer {
-      std::mutex mutex;
-      std::condition_variable changed;
-      std::optional<absl::StatusOr<http::Response>> response;
-    };
-    auto answer = std::make_shared<Answer>();
-    client.Send(std::move(request), Deadline::After(std::chrono::seconds(5)), cancel.token(),
-                [answer](absl::StatusOr<http::Response> response) {
-                  std::lock_guard lock(answer->mutex);
-                  answer->response = std::move(response);
-                  answer->changed.notify_all();
-                });
-    std::unique_lock lock(answer->mutex);
-    answer->changed.wait(lock, [&] { return answer->response.has_value(); });
-    if (!answer->response->ok()) return answer->response->status();
-    if ((*answer->response)->status != 200)
+    auto response = http::SendAndWait(client, std::move(request), Deadline::After(std::chrono::seconds(5)),
+                                      cancel.token());
+    if (!response.ok()) return response.status();
+    if (response->status != 200)
       return Fail(absl::StatusCode::kUnavailable, "JWKS_INVALID",
-                  "it answered HTTP " + std::to_string((*answer->response)->status));
-    return std::move((*answer->response)->body);
+                  "it answered HTTP " + std::to_string(response->status));
+    return std::move(response->body);
   }
 
   absl::StatusOr<std::shared_ptr<const Jwks>> FetchKeys() {

@@ -82,20 +82,15 @@ FormDataReader::Verdict FormDataReader::Feed(std::string_view piece) {
 bool FormDataReader::Step(Verdict& verdict) {
   switch (state_) {
     case State::kPreamble:
-    case State::kField:
-    case State::kFile: {
+    case State::kValue: {
       const size_t end = buffer_.find(delimiter_);
-      if (end == std::string::npos) {
-        // The delimiter may begin in the last bytes.
-        const size_t sure = buffer_.size() - std::min(buffer_.size(), delimiter_.size() - 1);
-        verdict = Keep(std::string_view(buffer_).substr(0, sure));
-        buffer_.erase(0, sure);
-        return false;
-      }
-      verdict = Keep(std::string_view(buffer_).substr(0, end));
-      if (state_ == State::kField && files_ == 0) fields_.emplace_back(std::move(name_), std::move(value_));
-      value_.clear();
-      buffer_.erase(0, end + delimiter_.size());
+      const bool whole = end != std::string::npos;
+      // Else the delimiter may begin in the last bytes.
+      const size_t sure = whole ? end : buffer_.size() - std::min(buffer_.size(), delimiter_.size() - 1);
+      verdict = Keep(std::string_view(buffer_).substr(0, sure));
+      buffer_.erase(0, whole ? end + delimiter_.size() : sure);
+      if (!whole) return false;
+      if (state_ == State::kValue && files_ == 0) fields_.emplace_back(std::move(name_), std::move(value_));
       state_ = State::kDelimiter;
       return true;
     }
@@ -116,13 +111,17 @@ bool FormDataReader::Step(Verdict& verdict) {
         if (buffer_.size() > kLongestHeaders) verdict = Verdict::kTooLong;
         return false;
       }
-      const std::string block = buffer_.substr(0, end);
-      buffer_.erase(0, end + 4);
-      // The value may be empty: then its delimiter's line break is the one that ended the headers.
-      buffer_.insert(0, "\r\n");
-      verdict = ReadHeaders(block);
+      verdict = ReadHeaders(std::string_view(buffer_).substr(0, end));
+      buffer_.erase(0, end + 2);
+      state_ = State::kValueStart;
       return true;
     }
+    case State::kValueStart:
+      // The empty line is still there: a part without a body (RFC 2046) shares it with the delimiter.
+      if (buffer_.size() < delimiter_.size()) return false;
+      if (!buffer_.starts_with(delimiter_)) buffer_.erase(0, 2);
+      state_ = State::kValue;
+      return true;
     case State::kEpilogue:
       return false;
   }
@@ -155,33 +154,17 @@ FormDataReader::Verdict FormDataReader::ReadHeaders(std::string_view block) {
       file_name_ = std::move(file_name);
       file_type_ = std::move(type);
     }
-    state_ = State::kFile;
-  } else {
-    if (fields_.size() >= kMostFields) return Verdict::kTooLong;
-    state_ = State::kField;
+  } else if (fields_.size() >= kMostFields) {
+    return Verdict::kTooLong;
   }
   value_.clear();
-  fresh_ = true;
   return Verdict::kFine;
 }
 
 FormDataReader::Verdict FormDataReader::Keep(std::string_view bytes) {
-  if (state_ == State::kPreamble || bytes.empty()) return Verdict::kFine;
-  // The line break that stands in for the one of the headers is none of the value.
-  if (fresh_) {
-    const size_t skip = std::min<size_t>(bytes.size(), 2 - skipped_);
-    bytes.remove_prefix(skip);
-    skipped_ += skip;
-    if (skipped_ == 2) {
-      fresh_ = false;
-      skipped_ = 0;
-    }
-  }
-  if (state_ == State::kFile) {
-    if (files_ == 1) file_.Add(bytes);
-    return Verdict::kFine;
-  }
-  if (files_ > 0) return Verdict::kFine;
+  if (state_ == State::kPreamble) return Verdict::kFine;
+  if (files_ == 1 && name_ == "file") file_.Add(bytes);
+  if (files_ > 0) return Verdict::kFine;  // nothing after the file counts
   value_ += bytes;
   return value_.size() > kLongestValue ? Verdict::kTooLong : Verdict::kFine;
 }

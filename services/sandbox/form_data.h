@@ -41,7 +41,7 @@ class FormDataReader {
   ContentPtr TakeFile() { return file_.Finish(); }
 
  private:
-  enum class State { kPreamble, kDelimiter, kHeaders, kField, kFile, kEpilogue };
+  enum class State { kPreamble, kDelimiter, kHeaders, kValueStart, kValue, kEpilogue };
   // Goes on with what is buffered; false when more is needed.
   bool Step(Verdict& verdict);
   Verdict ReadHeaders(std::string_view block);
@@ -51,9 +51,7 @@ class FormDataReader {
   State state_ = State::kPreamble;
   Verdict verdict_ = Verdict::kFine;
   std::string buffer_;
-  // Whether the line break before a value has still to be taken off, and how much of it was.
-  bool fresh_ = false;
-  size_t skipped_ = 0;
+  // Of the part being read; the file is the part named `file`.
   std::string name_;
   std::string value_;
   std::vector<std::pair<std::string, std::string>> fields_;

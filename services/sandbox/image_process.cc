@@ -12,7 +12,9 @@
 #include <memory>
 #include <vector>
 
+#include "common/base/text.h"
 #include "common/crypto/encoding.h"
+#include "services/sandbox/image_header.h"
 
 namespace sluice::sandbox {
 namespace {
@@ -43,72 +45,11 @@ Fault NoPicture() {
           {}};
 }
 
-enum class Format { kPng, kJpeg, kGif, kWebp };
-
-struct Header {
-  Format format;
-  uint64_t width = 0;
-  uint64_t height = 0;
-};
-
-uint64_t BigEndian(std::string_view bytes) {
-  uint64_t out = 0;
-  for (unsigned char c : bytes) out = out << 8 | c;
-  return out;
-}
-uint64_t LittleEndian(std::string_view bytes) { return BigEndian(std::string(bytes.rbegin(), bytes.rend())); }
-
-// The first frame header of a JPEG says its size.
-std::optional<Header> ReadJpeg(std::string_view bytes) {
-  for (size_t at = 2; at + 9 < bytes.size();) {
-    if (static_cast<unsigned char>(bytes[at]) != 0xFF) return std::nullopt;
-    const auto marker = static_cast<unsigned char>(bytes[at + 1]);
-    if (marker == 0xFF) {
-      ++at;
-      continue;
-    }
-    const bool frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-    if (frame)
-      return Header{Format::kJpeg, BigEndian(bytes.substr(at + 7, 2)), BigEndian(bytes.substr(at + 5, 2))};
-    const uint64_t length = BigEndian(bytes.substr(at + 2, 2));
-    if (length < 2) return std::nullopt;
-    at += 2 + length;
-  }
-  return std::nullopt;
-}
-
-std::optional<Header> ReadWebp(std::string_view bytes) {
-  const std::string_view chunk = bytes.substr(12, 4);
-  if (chunk == "VP8X")
-    return Header{Format::kWebp, LittleEndian(bytes.substr(24, 3)) + 1,
-                  LittleEndian(bytes.substr(27, 3)) + 1};
-  if (chunk == "VP8L") {
-    const uint64_t bits = LittleEndian(bytes.substr(21, 4));
-    return Header{Format::kWebp, (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1};
-  }
-  if (chunk == "VP8 ")
-    return Header{Format::kWebp, LittleEndian(bytes.substr(26, 2)) & 0x3FFF,
-                  LittleEndian(bytes.substr(28, 2)) & 0x3FFF};
-  return std::nullopt;
-}
-
-// Format and size from the first bytes, so that a small file with a huge picture is refused before decoding.
-std::optional<Header> ReadHeader(std::string_view bytes) {
-  if (bytes.size() < 32) return std::nullopt;
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n"))
-    return Header{Format::kPng, BigEndian(bytes.substr(16, 4)), BigEndian(bytes.substr(20, 4))};
-  if (bytes.starts_with("\xFF\xD8")) return ReadJpeg(bytes);
-  if (bytes.starts_with("GIF8"))
-    return Header{Format::kGif, LittleEndian(bytes.substr(6, 2)), LittleEndian(bytes.substr(8, 2))};
-  if (bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP") return ReadWebp(bytes);
-  return std::nullopt;
-}
-
-OrFault<Image> Decode(std::string_view bytes, Format& format) {
+OrFault<Image> Decode(std::string_view bytes, ImageFormat& format) {
   // gd would write to standard error what a broken picture lacks; the fault says it.
   [[maybe_unused]] static const bool quiet = (gdSetErrorMethod([](int, const char*, va_list) {}), true);
   if (bytes.size() > kLargestSource) return TooLarge("a source has at most 20 MB");
-  const auto header = ReadHeader(bytes);
+  const auto header = ReadImageHeader(bytes);
   if (!header || header->width == 0 || header->height == 0) return NoPicture();
   if (header->width > kMostSourcePixels || header->height > kMostSourcePixels ||
       header->width * header->height > kMostSourcePixels)
@@ -118,16 +59,16 @@ OrFault<Image> Decode(std::string_view bytes, Format& format) {
   void* data = const_cast<char*>(bytes.data());  // gd only reads it
   Image out;
   switch (format) {
-    case Format::kPng:
+    case ImageFormat::kPng:
       out.reset(gdImageCreateFromPngPtr(size, data));
       break;
-    case Format::kJpeg:
+    case ImageFormat::kJpeg:
       out.reset(gdImageCreateFromJpegPtr(size, data));
       break;
-    case Format::kGif:
+    case ImageFormat::kGif:
       out.reset(gdImageCreateFromGifPtr(size, data));
       break;
-    case Format::kWebp:
+    case ImageFormat::kWebp:
       out.reset(gdImageCreateFromWebpPtr(size, data));
       break;
   }
@@ -136,23 +77,23 @@ OrFault<Image> Decode(std::string_view bytes, Format& format) {
   return out;
 }
 
-Picture Encode(gdImage* image, Format format) {
+Picture Encode(gdImage* image, ImageFormat format) {
   int size = 0;
   void* bytes = nullptr;
   const char* type = "image/png";
   switch (format) {
-    case Format::kPng:
+    case ImageFormat::kPng:
       bytes = gdImagePngPtr(image, &size);
       break;
-    case Format::kJpeg:
+    case ImageFormat::kJpeg:
       bytes = gdImageJpegPtr(image, &size, 90);
       type = "image/jpeg";
       break;
-    case Format::kGif:
+    case ImageFormat::kGif:
       bytes = gdImageGifPtr(image, &size);
       type = "image/gif";
       break;
-    case Format::kWebp:
+    case ImageFormat::kWebp:
       bytes = gdImageWebpPtr(image, &size);
       type = "image/webp";
       break;
@@ -354,7 +295,7 @@ OrFault<Image> FetchMark(const Parameters& parameters, const gdImage* under, con
   if (!bytes)
     return Fault{404, "NoSuchKey", "The specified key does not exist.", "0026-00000001", "no such watermark",
                  {}};
-  Format format{};
+  ImageFormat format{};
   auto mark = Decode(*bytes, format);
   if (std::holds_alternative<Fault>(mark)) return mark;
   if (question != std::string::npos) {
@@ -421,16 +362,6 @@ OrFault<Image> Watermark(Image image, const Parameters& parameters, const Pictur
   return image;
 }
 
-std::vector<std::string> Split(std::string_view text, char at) {
-  std::vector<std::string> out;
-  for (;;) {
-    const size_t end = text.find(at);
-    out.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return out;
-    text.remove_prefix(end + 1);
-  }
-}
-
 // Without a `source` only resizes are known: a watermark's picture has no watermark.
 OrFault<Image> Apply(Image image, std::string_view spec, const PictureSource* source) {
   for (const std::string& step : Split(spec, '/')) {
@@ -465,7 +396,7 @@ OrFault<Picture> Process(std::string_view spec, std::string_view picture, const 
     return Fault{
         400, "NotImplemented", "Saved styles are not implemented.", "", "this sandbox keeps no styles", {}};
   if (!spec.starts_with(kImage)) return Invalid("it begins with image/");
-  Format format{};
+  ImageFormat format{};
   auto image = Decode(picture, format);
   if (auto* fault = std::get_if<Fault>(&image)) return *fault;
   auto done = Apply(std::get<Image>(std::move(image)), spec.substr(kImage.size()), &source);

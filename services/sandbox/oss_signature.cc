@@ -8,6 +8,7 @@
 #include <set>
 
 #include "common/base/iso_time.h"
+#include "common/base/text.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/encoding.h"
 #include "common/crypto/hmac.h"
@@ -82,12 +83,6 @@ constexpr std::array<std::string_view, 60> kSubResources = {"acl",
                                                             "worm",
                                                             "wormExtend",
                                                             "wormId"};
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
 
 std::string Trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "common/base/iso_time.h"
+#include "common/base/text.h"
 #include "common/crypto/encoding.h"
 #include "common/crypto/hmac.h"
 #include "services/sandbox/form_data.h"
@@ -29,23 +30,13 @@ Fault BadSignature(std::string ec) {
           {}};
 }
 
-std::vector<std::string> Split(std::string_view text) {
-  std::vector<std::string> out;
-  for (size_t from = 0;;) {
-    const size_t slash = text.find('/', from);
-    out.emplace_back(text.substr(from, slash - from));
-    if (slash == std::string_view::npos) return out;
-    from = slash + 1;
-  }
-}
-
 OrFault<Signer> JudgeV4(const FormFields& fields, const std::string& policy, const OssCall& call,
                         const World& world, Time now) {
   const auto field = [&](const char* name) { return FindField(fields, name).value_or(""); };
   if (field("x-oss-signature-version") != "OSS4-HMAC-SHA256")
     return Argument("Invalid signature version.", "0002-00000705",
                     "x-oss-signature-version is OSS4-HMAC-SHA256");
-  const auto credential = Split(field("x-oss-credential"));
+  const auto credential = Split(field("x-oss-credential"), '/');
   const std::string timestamp = field("x-oss-date");
   const auto sent = ParseIsoBasic(timestamp);
   if (credential.size() != 5 || credential[0].empty() || credential[4] != "aliyun_v4_request")

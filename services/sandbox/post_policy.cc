@@ -6,6 +6,7 @@
 
 #include "common/base/iso_time.h"
 #include "common/base/json.h"
+#include "common/base/text.h"
 #include "common/http/message.h"
 
 namespace sluice::sandbox {
@@ -24,13 +25,6 @@ Fault Failed(const json::value& condition) {
   const std::string text = json::serialize(condition).substr(0, 1000);
   return Refused("Policy Condition failed: " + text,
                  "a condition of the form's policy does not hold: " + text);
-}
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
 }
 
 // `2014-12-01T12:00:00.000Z`, with any milliseconds or none.

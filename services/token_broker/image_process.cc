@@ -7,6 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
+#include "common/base/text.h"
 #include "common/crypto/encoding.h"
 #include "services/token_broker/object_path.h"
 
@@ -40,16 +41,6 @@ const std::map<std::string, std::set<std::string>, std::less<>>& Parameters() {
       {"info", {}},
       {"average-hue", {}}};
   return *kParameters;
-}
-
-std::vector<std::string_view> Split(std::string_view text, char at) {
-  std::vector<std::string_view> out;
-  for (;;) {
-    const size_t end = text.find(at);
-    out.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return out;
-    text.remove_prefix(end + 1);
-  }
 }
 
 bool IsWord(std::string_view text) {
@@ -102,9 +93,9 @@ absl::Status CheckParameter(std::string_view action, std::string_view parameter,
 
 absl::Status CheckActions(std::string_view text, const ProcessRules& rules, std::string_view prefix,
                           bool inside_watermark) {
-  for (std::string_view step : Split(text, '/')) {
+  for (const std::string& step : Split(text, '/')) {
     const auto words = Split(step, ',');
-    const std::string action(words.front());
+    const std::string& action = words.front();
     const bool allowed = inside_watermark ? action == "resize" : rules.actions.contains(action);
     if (!allowed || !Parameters().contains(action))
       return Invalid("the action " + action.substr(0, 32) + " is not allowed here");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 namespace sluice::broker {
 namespace {
@@ -11,15 +12,11 @@ namespace {
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kUsualPart = 8 * kMiB;
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 // Lower case, without parameters such as `; charset=utf-8`.
 std::string Essence(std::string_view type) {
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  std::string out(type);
-  std::transform(out.begin(), out.end(), out.begin(), Lower);
-  return out;
+  return Lower(type);
 }
 
 bool IsToken(std::string_view text) {

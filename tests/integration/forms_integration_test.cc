@@ -4,18 +4,18 @@
 #include "common/crypto/digest.h"
 #include "common/crypto/encoding.h"
 #include "common/http/curl_client.h"
+#include "common/http/form_post.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/form_body.h"
 #include "tests/support/json_calls.h"
 #include "tests/support/stack.h"
 
 namespace sluice {
 namespace {
 
+using http::FormPost;
 using sluice::testing::CallJson;
 using sluice::testing::Fetch;
-using sluice::testing::FormPost;
 using sluice::testing::JsonAnswer;
 using sluice::testing::Stack;
 using ::testing::HasSubstr;
@@ -257,8 +257,8 @@ TEST_F(FormsIntegrationTest, AFormPutsWhatItSaysAndNothingElse) {
   const auto exact = Call(
       "/v1/forms:sign",
       {{"path", "f.png"}, {"contentType", "image/png"}, {"maxLength", 10}, {"successStatus", 201}}, alice_);
-  EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), Fields(exact), "meow"))->status, 201);
-  EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), Fields(exact), "longer than ten"))->status, 400);
+  EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), Fields(exact), {"meow"}))->status, 201);
+  EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), Fields(exact), {"longer than ten"}))->status, 400);
   for (const auto& [name, value] :
        std::vector<std::pair<std::string, std::string>>{{"key", "uploads/bob/f.png"},
                                                         {"key", "uploads/alice/g.png"},
@@ -267,14 +267,14 @@ TEST_F(FormsIntegrationTest, AFormPutsWhatItSaysAndNothingElse) {
     auto fields = Fields(exact);
     for (auto& field : fields)
       if (field.first == name) field.second = value;
-    EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), fields, "meow"))->status, 403) << name;
+    EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), fields, {"meow"}))->status, 403) << name;
   }
   auto acl = Fields(exact);
   acl.emplace_back("x-oss-object-acl", "public-read");
-  EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), acl, "meow"))->status, 403);
+  EXPECT_EQ(Fetch(*client_, FormPost(exact.text("url"), acl, {"meow"}))->status, 403);
 
   const auto prefix = Call("/v1/forms:sign", {{"path", "album/"}}, alice_);
-  EXPECT_EQ(Fetch(*client_, FormPost(prefix.text("url"), Fields(prefix), "meow", "cat.png"))->status, 204);
+  EXPECT_EQ(Fetch(*client_, FormPost(prefix.text("url"), Fields(prefix), {"meow", "cat.png"}))->status, 204);
   const auto got = Use(Url({{"path", "album/cat.png"}, {"method", "URL_METHOD_GET"}}, alice_));
   EXPECT_EQ(got.body, "meow");
   EXPECT_EQ(http::FindHeader(got.headers, "x-oss-meta-sluice-grant"), prefix.text("grantId"));
@@ -314,9 +314,9 @@ TEST_F(FormsIntegrationTest, LimitsHoldOrAreRefused) {
   const auto form = Call("/v1/forms:sign", {{"path", "f.png"}}, limited_);
   auto fields = Fields(form);
   fields.emplace_back("Content-Type", "image/gif");
-  EXPECT_EQ(Fetch(*client_, FormPost(form.text("url"), fields, "GIF"))->status, 204);
+  EXPECT_EQ(Fetch(*client_, FormPost(form.text("url"), fields, {"GIF"}))->status, 204);
   fields.back().second = "text/html";
-  EXPECT_EQ(Fetch(*client_, FormPost(form.text("url"), fields, "<html>"))->status, 403);
+  EXPECT_EQ(Fetch(*client_, FormPost(form.text("url"), fields, {"<html>"}))->status, 403);
   EXPECT_EQ(Call("/v1/forms:sign", {{"path", "f.png"}, {"maxLength", 20971521}}, limited_).reason(),
             "LIMIT_EXCEEDED");
 }

@@ -6,20 +6,15 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <future>
 #include <string>
 
-#include "common/http/client.h"
+#include "common/http/wait.h"
 
 namespace sluice::testing {
 
 // Sends and waits, for tests.
 inline absl::StatusOr<http::Response> Fetch(http::Client& client, http::Request request) {
-  std::promise<absl::StatusOr<http::Response>> answer;
-  auto waiting = answer.get_future();
-  client.Send(std::move(request), Deadline::After(std::chrono::seconds(20)), CancelToken(),
-              [&](absl::StatusOr<http::Response> result) { answer.set_value(std::move(result)); });
-  return waiting.get();
+  return http::SendAndWait(client, std::move(request), Deadline::After(std::chrono::seconds(20)));
 }
 
 // Writes raw bytes to a loopback port, then reads until the peer closes.

@@ -2,6 +2,7 @@
 #include "common/http/server.h"
 
 #include <cstring>
+#include <future>
 #include <thread>
 
 #include "common/http/curl_client.h"

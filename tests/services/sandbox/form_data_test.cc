@@ -37,6 +37,13 @@ TEST(FormDataReaderTest, ReadsTheSameHoweverItIsCut) {
   }
 }
 
+TEST(FormDataReaderTest, APartWithoutABodyIsEmpty) {
+  FormDataReader reader("b");
+  EXPECT_EQ(reader.Feed("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n--b--"), Verdict::kFine);
+  EXPECT_TRUE(reader.ended());
+  EXPECT_EQ(reader.fields()[0], (std::pair<std::string, std::string>("a", "")));
+}
+
 TEST(FormDataReaderTest, AFormThatBreaksOffHasNotEnded) {
   const std::string whole = kForm;
   const size_t end = whole.find("--b--") + 5;
@@ -67,6 +74,18 @@ TEST(FormDataReaderTest, HostileFormsAreRefused) {
   std::string many;
   for (int i = 0; i < 200; ++i) many += "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nv\r\n";
   EXPECT_EQ(judge(many), Verdict::kTooLong);
+}
+
+TEST(FormDataReaderTest, OnlyTheFirstFileCounts) {
+  FormDataReader reader("b");
+  const std::string file = "--b\r\nContent-Disposition: form-data; name=file; filename=";
+  EXPECT_EQ(
+      reader.Feed(file + "one\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=key\r\n\r\nlate\r\n" +
+                  file + "two\r\n\r\n2\r\n--b--"),
+      Verdict::kFine);
+  EXPECT_EQ(reader.file_name(), "one");
+  EXPECT_TRUE(reader.fields().empty());
+  EXPECT_EQ(Text(*reader.TakeFile()), "1");
 }
 
 TEST(FormDataReaderTest, OnlyARightBoundaryCounts) {

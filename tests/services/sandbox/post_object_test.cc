@@ -6,17 +6,17 @@
 #include "common/crypto/encoding.h"
 #include "common/crypto/hmac.h"
 #include "common/http/curl_client.h"
+#include "common/http/form_post.h"
 #include "gmock/gmock.h"
 #include "services/sandbox/oss_endpoint.h"
 #include "tests/support/fake_log.h"
-#include "tests/support/form_body.h"
 #include "tests/support/loopback.h"
 
 namespace sluice::sandbox {
 namespace {
 
+using http::FormPost;
 using sluice::testing::Fetch;
-using sluice::testing::FormPost;
 using ::testing::HasSubstr;
 
 constexpr char kAlicePolicy[] = R"({"Version":"1","Statement":[
@@ -35,7 +35,7 @@ class PostObjectTest : public ::testing::Test {
   }
   http::Response Post(const aliyun::Pairs& fields, const std::string& file = "picture",
                       const std::string& name = "cat.png") {
-    auto answer = Fetch(*client_, FormPost(url_, fields, file, name));
+    auto answer = Fetch(*client_, FormPost(url_, fields, {file, name}));
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.value_or(http::Response{});
   }
