@@ -59,8 +59,13 @@ void AliyunSts::AssumeRole(AssumeRoleRequest request, Deadline deadline, CancelT
                               {"RoleSessionName", request.session_name},
                               {"DurationSeconds", std::to_string(request.life.count())},
                               {"Policy", request.policy_json}}};
+  const auto own = own_.Current();
+  if (own == nullptr)
+    return done(Fail(absl::StatusCode::kUnavailable, "OWN_CREDENTIALS_MISSING",
+                     "the broker has no key of its own at the moment; try again")
+                    .RetryAfter(std::chrono::seconds(2)));
   const std::string nonce = crypto::HexLower(crypto::RandomBytes(16));
-  client_.Send(aliyun::SignApiCall(call, own_, clock_.Now(), nonce), deadline, std::move(cancel),
+  client_.Send(aliyun::SignApiCall(call, *own, clock_.Now(), nonce), deadline, std::move(cancel),
                [&clock = clock_, life = request.life,
                 done = std::move(done)](absl::StatusOr<http::Response> response) mutable {
                  if (!response.ok()) return done(Unreachable(response.status()));

@@ -40,17 +40,19 @@ absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, h
 
 // In the order of construction; each uses those above it, so destruction in reverse is safe.
 struct Broker::Parts {
-  Parts(Settings given, aliyun::Credentials own, const Clock& clock, telemetry::Log& log,
-        std::vector<identity::JwtProvider> providers, std::unique_ptr<http::Client> outgoing,
-        std::unique_ptr<Audit> sink, std::shared_ptr<grpc::ServerCredentials> credentials)
+  Parts(Settings given, std::unique_ptr<aliyun::CredentialSource> own, const Clock& clock,
+        telemetry::Log& log, std::vector<identity::JwtProvider> providers,
+        std::unique_ptr<http::Client> outgoing, std::unique_ptr<Audit> sink,
+        std::shared_ptr<grpc::ServerCredentials> credentials)
       : settings(std::move(given)),
+        own_key(std::move(own)),
         client(std::move(outgoing)),
         authenticator(
             {WithUrls(std::move(providers), log), settings.certificate, settings.anonymous, settings.tickets},
             clock),
         grants(settings.grants),
         audit(std::move(sink)),
-        sts(*client, settings.sts_endpoint, std::move(own), clock),
+        sts(*client, settings.sts_endpoints.front(), *own_key, clock),
         issuer(sts, *audit, clock, settings.sts_timeout),
         sessions(grants, sts, *audit, clock, settings.sts_timeout),
         presigner(grants, sessions, *audit, clock),
@@ -58,7 +60,8 @@ struct Broker::Parts {
              settings.trusted_proxies, settings.gateway_address}),
         http_edge(api, {settings.real_status_codes,
                         settings.development && !settings.jwt.empty() ? settings.jwt[0].rules.issuer : ""}),
-        grpc({Address(settings.grpc), std::move(credentials), settings.grpc.tls.has_value(), 0, 64 * 1024}),
+        grpc({Address(settings.grpc), std::move(credentials), settings.grpc.tls.has_value(),
+              settings.grpc_queues, 64 * 1024}),
         grpc_edge(api, grpc) {}
 
   // Fetching begins only here, when nothing can fail any more.
@@ -101,6 +104,7 @@ struct Broker::Parts {
   }
 
   const Settings settings;
+  const std::unique_ptr<aliyun::CredentialSource> own_key;
   std::unique_ptr<http::Client> client;
   // For providers with an authority of their own.
   std::vector<std::unique_ptr<http::Client>> ca_clients;
@@ -163,9 +167,10 @@ Broker::~Broker() {
   parts_->client.reset();
 }
 
-absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings, aliyun::Credentials own,
+absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
+                                                      std::unique_ptr<aliyun::CredentialSource> own,
                                                       const Clock& clock, telemetry::Log& log) {
-  RETURN_IF_ERROR(CheckOwnKey(own.access_key_id, settings.development));
+  if (const auto key = own->Current()) RETURN_IF_ERROR(CheckOwnKey(key->access_key_id, settings.development));
   ASSIGN_OR_RETURN(auto providers, LoadProviders(settings));
   ASSIGN_OR_RETURN(auto audit, OpenAudit(settings.audit_file));
   ASSIGN_OR_RETURN(auto credentials, rpc::MakeServerCredentials(settings.grpc.tls));

@@ -6,7 +6,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "common/aliyun/credentials.h"
+#include "common/aliyun/credential_source.h"
 #include "common/base/clock.h"
 #include "common/telemetry/log.h"
 #include "services/token_broker/config.h"
@@ -16,10 +16,11 @@ namespace sluice::broker {
 // The whole broker in one object, for `main()` and for tests that run it beside the sandbox.
 class Broker {
  public:
-  // Listens and serves. `clock` and `log` must outlive it. Fails with what ReadEnvironmentCredentials,
-  // ParseJwks, OpenAudit and the listeners give. Returns before the keys behind a URL were fetched; until
-  // then their callers get `IDENTITY_KEYS_MISSING`.
-  static absl::StatusOr<std::unique_ptr<Broker>> Start(Settings settings, aliyun::Credentials own,
+  // Listens and serves. `clock` and `log` must outlive it. Fails with what ParseJwks, OpenAudit and the
+  // listeners give. Returns before the keys behind a URL were fetched; until then their callers get
+  // `IDENTITY_KEYS_MISSING`.
+  static absl::StatusOr<std::unique_ptr<Broker>> Start(Settings settings,
+                                                       std::unique_ptr<aliyun::CredentialSource> own,
                                                        const Clock& clock, telemetry::Log& log);
   ~Broker();
 

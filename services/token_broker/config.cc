@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <thread>
 
 #include "common/base/file.h"
 #include "common/base/status.h"
@@ -54,6 +55,8 @@ class Reader {
     ASSIGN_OR_RETURN(out_.admin, ReadListener("listen.admin", config_.listen().admin(), "127.0.0.1:9090"));
     RETURN_IF_ERROR(ReadProviders());
     RETURN_IF_ERROR(ReadSts());
+    RETURN_IF_ERROR(ReadCredentials());
+    RETURN_IF_ERROR(ReadLoad());
     RETURN_IF_ERROR(ReadGrants());
     RETURN_IF_ERROR(ReadKeys());
     RETURN_IF_ERROR(ReadRest());
@@ -188,20 +191,86 @@ class Reader {
   absl::Status ReadSts() {
     const auto& sts = config_.sts();
     if (!IsRegion(sts.region())) return Error("sts.region", "must be a region id such as cn-hangzhou");
-    out_.sts_endpoint =
-        sts.endpoints().empty() ? "https://sts." + sts.region() + ".aliyuncs.com" : sts.endpoints(0);
+    out_.sts_region = sts.region();
+    out_.sts_endpoints = {sts.endpoints().begin(), sts.endpoints().end()};
+    if (out_.sts_endpoints.empty())
+      out_.sts_endpoints = {"https://sts." + sts.region() + ".aliyuncs.com",
+                            "https://sts-vpc." + sts.region() + ".aliyuncs.com", "https://sts.aliyuncs.com"};
+    if (out_.sts_endpoints.size() > 8) return Error("sts.endpoints", "takes at most 8 addresses");
     for (int i = 0; i < sts.endpoints_size(); ++i)
       RETURN_IF_ERROR(CheckAddress("sts.endpoints[" + std::to_string(i) + "]", sts.endpoints(i)));
-    if (sts.endpoints_size() > 1) return Error("sts.endpoints", "takes one address in this version");
-    if (sts.has_timeout()) out_.sts_timeout = std::chrono::seconds(sts.timeout().seconds());
-    if (out_.sts_timeout < std::chrono::seconds(1) || out_.sts_timeout > std::chrono::seconds(30))
-      return Error("sts.timeout", "must be 1s to 30s");
+    ASSIGN_OR_RETURN(out_.sts_timeout,
+                     ReadSpan("sts.timeout", sts.has_timeout(), sts.timeout(), out_.sts_timeout,
+                              std::chrono::seconds(1), std::chrono::seconds(30)));
+    ASSIGN_OR_RETURN(out_.sts_calls_per_second,
+                     ReadCount("sts.calls_per_second", sts.calls_per_second(), 100, 10000));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadCredentials() {
+    const std::set<std::string> known = {"env", "oidc", "profile", "ecs", "uri"};
     const auto& chain = config_.credentials().chain();
+    out_.credential_chain = {chain.begin(), chain.end()};
+    if (chain.empty()) out_.credential_chain = {"env", "oidc", "profile", "ecs", "uri"};
     for (int i = 0; i < chain.size(); ++i) {
-      if (chain[i] != "env")
-        return Error("credentials.chain[" + std::to_string(i) + "]", "known in this version: env");
+      if (!known.contains(chain[i]))
+        return Error("credentials.chain[" + std::to_string(i) + "]", "knows env, oidc, profile, ecs and uri");
+    }
+    out_.metadata_endpoint = config_.credentials().metadata_endpoint();
+    if (out_.metadata_endpoint.empty()) {
+      out_.metadata_endpoint = "http://100.100.100.200";
+    } else if (!out_.development) {
+      return Error("credentials.metadata_endpoint", "is for development: true alone");
+    } else {
+      RETURN_IF_ERROR(CheckAddress("credentials.metadata_endpoint", out_.metadata_endpoint));
     }
     return absl::OkStatus();
+  }
+
+  // What keeps one replica within its means.
+  absl::Status ReadLoad() {
+    const auto& load = config_.load();
+    constexpr uint32_t kMost = 10'000'000;
+    ASSIGN_OR_RETURN(out_.load.in_flight, ReadCount("load.in_flight", load.in_flight(), 10000, 1'000'000));
+    ASSIGN_OR_RETURN(out_.load.calls_per_second,
+                     ReadCount("load.calls_per_second", load.calls_per_second(), 0, kMost));
+    ASSIGN_OR_RETURN(out_.load.subject_calls_per_second,
+                     ReadCount("load.subject_calls_per_second", load.subject_calls_per_second(), 50, kMost));
+    ASSIGN_OR_RETURN(out_.load.grant_calls_per_second,
+                     ReadCount("load.grant_calls_per_second", load.grant_calls_per_second(), 0, kMost));
+    if (config_.cache().max_bytes() != 0) out_.cache_bytes = config_.cache().max_bytes();
+    if (out_.cache_bytes < (uint64_t{1} << 20) || out_.cache_bytes > (uint64_t{64} << 30))
+      return Error("cache.max_bytes", "must be 1MiB to 64GiB");
+    const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+    ASSIGN_OR_RETURN(const uint32_t queues, ReadCount("listen.grpc_queues", config_.listen().grpc_queues(),
+                                                      std::max(1u, std::min(64u, cores / 2)), 64));
+    out_.grpc_queues = static_cast<int>(queues);
+    const auto& drain = config_.drain();
+    constexpr std::chrono::minutes kLongest{5};
+    ASSIGN_OR_RETURN(out_.drain_wait, ReadSpan("drain.wait", drain.has_wait(), drain.wait(), out_.drain_wait,
+                                               std::chrono::seconds(0), kLongest));
+    ASSIGN_OR_RETURN(out_.drain_grace, ReadSpan("drain.grace", drain.has_grace(), drain.grace(),
+                                                out_.drain_grace, std::chrono::seconds(0), kLongest));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<uint32_t> ReadCount(const std::string& field, uint32_t given, uint32_t otherwise,
+                                     uint32_t most) const {
+    if (given > most) return Error(field, "is at most " + std::to_string(most));
+    return given == 0 ? otherwise : given;
+  }
+
+  absl::StatusOr<std::chrono::milliseconds> ReadSpan(const std::string& field, bool given,
+                                                     const google::protobuf::Duration& span,
+                                                     std::chrono::milliseconds otherwise,
+                                                     std::chrono::seconds least,
+                                                     std::chrono::seconds most) const {
+    if (!given) return otherwise;
+    const std::chrono::seconds out(span.seconds());
+    if (out < least || out > most)
+      return Error(field,
+                   "must be " + std::to_string(least.count()) + "s to " + std::to_string(most.count()) + "s");
+    return out;
   }
 
   absl::Status ReadGrants() {

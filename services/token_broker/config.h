@@ -32,6 +32,14 @@ struct JwtProviderSettings {
   std::string ca_file;
 };
 
+// 0 for no limit.
+struct LoadLimits {
+  uint32_t in_flight = 10000;
+  uint32_t calls_per_second = 0;
+  uint32_t subject_calls_per_second = 50;
+  uint32_t grant_calls_per_second = 0;
+};
+
 // A config that was judged.
 struct Settings {
   bool development = false;
@@ -42,9 +50,17 @@ struct Settings {
   std::optional<identity::CertificateProvider> certificate;
   // Name of the provider for callers without proof; absent where there is none.
   std::optional<std::string> anonymous;
-  // Scheme and host.
-  std::string sts_endpoint;
+  // How many, each with a thread.
+  int grpc_queues = 1;
+  std::string sts_region;
+  // Scheme and host each, in the order they are tried.
+  std::vector<std::string> sts_endpoints;
   std::chrono::milliseconds sts_timeout{5000};
+  uint32_t sts_calls_per_second = 100;
+  // Names of the sources of the broker's own key, in order.
+  std::vector<std::string> credential_chain;
+  // Scheme and host.
+  std::string metadata_endpoint;
   std::vector<Grant> grants;
   std::string audit_file;
   std::shared_ptr<const identity::TicketRing> tickets;
@@ -57,6 +73,10 @@ struct Settings {
   std::vector<IpRange> trusted_proxies;
   std::string gateway_address;
   bool real_status_codes = false;
+  uint64_t cache_bytes = 256 << 20;
+  LoadLimits load;
+  std::chrono::milliseconds drain_wait{0};
+  std::chrono::milliseconds drain_grace{20000};
 };
 
 // Judges every value; the first that is wrong is an error of `source` with its place and mend. Refuses to

@@ -61,7 +61,8 @@ int main(int argc, char** argv) {
               {{"meaning", "http, the sandbox's account and its public keys are accepted"}});
   for (const std::string& warning : broker::Warnings(*settings))
     log.Write(Severity::kWarning, "open_grant", {{"what", warning}});
-  auto broker = broker::Broker::Start(*std::move(settings), *std::move(own), clock, log);
+  auto broker = broker::Broker::Start(
+      *std::move(settings), std::make_unique<aliyun::FixedCredentials>(*std::move(own)), clock, log);
   if (!broker.ok())
     return Complain(broker.status(), broker.status().code() == absl::StatusCode::kInvalidArgument ? 2 : 1);
   log.Write(Severity::kInfo, "ready",

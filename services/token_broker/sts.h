@@ -12,12 +12,26 @@
 
 namespace sluice::broker {
 
+// Who gets a call first when there are fewer than are wanted.
+enum class Urgency {
+  // Renewal ahead of need; only when nobody waits and there is plenty.
+  kAhead,
+  // A caller waits.
+  kCaller,
+  // A session that signs for all callers of a grant.
+  kShared,
+};
+
 struct AssumeRoleRequest {
   std::string role_arn;
   std::string session_name;
   std::string policy_json;
   // 900 s to the role's maximum.
   std::chrono::seconds life{};
+  Urgency urgency = Urgency::kCaller;
+  // Names what is asked for, the same each time it is asked again, so that who was told to come back keeps
+  // its place; empty for none.
+  std::string turn;
 };
 
 // Mints sessions of roles. Thread-safe.
@@ -26,8 +40,8 @@ class Sts {
   using Done = absl::AnyInvocable<void(absl::StatusOr<aliyun::Credentials>)>;
   virtual ~Sts() = default;
   // Calls `done` exactly once, on a thread that must not be blocked. Credentials come with token and
-  // expiration. Errors: `STS_REFUSED`, `ROLE_NOT_FOUND`, `STS_THROTTLED`, `STS_UNREACHABLE`,
-  // `STS_ANSWER_INVALID`, `CALL_CANCELLED`.
+  // expiration. Errors: `STS_REFUSED`, `ROLE_NOT_FOUND`, `STS_THROTTLED`, `STS_BUDGET_SPENT`,
+  // `STS_UNREACHABLE`, `STS_ANSWER_INVALID`, `OWN_CREDENTIALS_MISSING`, `CALL_CANCELLED`.
   virtual void AssumeRole(AssumeRoleRequest request, Deadline deadline, CancelToken cancel, Done done) = 0;
 };
 

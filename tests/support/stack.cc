@@ -69,9 +69,11 @@ Stack::Stack(Options options) {
   EXPECT_TRUE(source.ok()) << source.status();
   auto settings = broker::ReadSettings(config, *source);
   EXPECT_TRUE(settings.ok()) << settings.status();
-  auto started = broker::Broker::Start(*std::move(settings),
-                                       {options.key_id, SecretString(options.key_secret), {}, std::nullopt},
-                                       clock_, log_);
+  auto started =
+      broker::Broker::Start(*std::move(settings),
+                            std::make_unique<aliyun::FixedCredentials>(aliyun::Credentials{
+                                options.key_id, SecretString(options.key_secret), {}, std::nullopt}),
+                            clock_, log_);
   EXPECT_TRUE(started.ok()) << started.status();
   broker_ = *std::move(started);
   std::promise<void> keys;

@@ -27,8 +27,8 @@ class AliyunStsTest : public ::testing::Test {
   }
   sluice::testing::FakeClock clock_;
   sluice::testing::ScriptedHttpClient client_;
-  AliyunSts sts_{
-      client_, "https://sts.example.com", {"own", SecretString("own-secret"), {}, std::nullopt}, clock_};
+  aliyun::FixedCredentials own_{{"own", SecretString("own-secret"), {}, std::nullopt}};
+  AliyunSts sts_{client_, "https://sts.example.com", own_, clock_};
 };
 
 TEST_F(AliyunStsTest, SendsRolePolicyAndLifeSignedAndReadsTheKey) {

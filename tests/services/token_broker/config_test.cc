@@ -12,6 +12,7 @@ namespace {
 
 using sluice::testing::FailsWith;
 using sluice::testing::IsOk;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -65,7 +66,12 @@ TEST_F(ConfigTest, ReadsAGoodOneAndItsDefaults) {
   ASSERT_THAT(settings, IsOk());
   EXPECT_EQ(settings->http.port, 8080);
   EXPECT_EQ(settings->admin.host, "127.0.0.1");
-  EXPECT_EQ(settings->sts_endpoint, "https://sts.cn-hangzhou.aliyuncs.com");
+  EXPECT_THAT(settings->sts_endpoints,
+              ElementsAre("https://sts.cn-hangzhou.aliyuncs.com", "https://sts-vpc.cn-hangzhou.aliyuncs.com",
+                          "https://sts.aliyuncs.com"));
+  EXPECT_THAT(settings->credential_chain, ElementsAre("env", "oidc", "profile", "ecs", "uri"));
+  EXPECT_EQ(settings->load.subject_calls_per_second, 50);
+  EXPECT_EQ(settings->cache_bytes, 256u << 20);
   EXPECT_EQ(settings->jwt[0].rules.skew, std::chrono::seconds(30));
   EXPECT_EQ(settings->anonymous, "nobody");
   EXPECT_EQ(settings->grants[0].endpoint, "https://oss-cn-hangzhou.aliyuncs.com");
@@ -141,8 +147,19 @@ TEST_F(ConfigTest, EveryBadValueHasItsFieldAndMend) {
       {"sts: {region: cn-hangzhou}", "sts: {region: X}", "sts.region: must be a region id"},
       {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou, timeout: 31s}",
        "sts.timeout: must be 1s to 30s"},
-      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou}\ncredentials: {chain: [ecs]}",
-       "known in this version: env"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou}\ncredentials: {chain: [env, vault]}",
+       "credentials.chain[1]: knows env, oidc, profile, ecs and uri"},
+      {"sts: {region: cn-hangzhou}",
+       "sts: {region: cn-hangzhou}\ncredentials: {metadata_endpoint: 'http://127.0.0.1:1'}",
+       "credentials.metadata_endpoint: is for development"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou, calls_per_second: 10001}",
+       "sts.calls_per_second: is at most 10000"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou}\ncache: {max_bytes: 1KiB}",
+       "cache.max_bytes: must be 1MiB to 64GiB"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou}\nload: {in_flight: 2000000}",
+       "load.in_flight: is at most 1000000"},
+      {"sts: {region: cn-hangzhou}", "sts: {region: cn-hangzhou}\ndrain: {grace: 6m}",
+       "drain.grace: must be 0s to 300s"},
       {"name: photos", "name: ''", "grants[0].name: must be 1 to 32"},
       {"provider: app,", "provider: other,", "is none of identity.providers"},
       {"acs:ram::1234567890123456:role/sluice-uploader", "role", "role_arn: must be acs:ram::"},
