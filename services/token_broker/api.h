@@ -30,6 +30,8 @@ class Api {
     const CurrentDenyList& denied;
     Issuer& issuer;
     Presigner& presigner;
+    Load& load;
+    BrokerMetrics& metrics;
     // Null where no tickets are made.
     std::shared_ptr<const identity::TicketRing> tickets;
     Audit& audit;
@@ -60,19 +62,19 @@ class Api {
                      Done<token::v1::ExplainAccessResponse> done);
 
  private:
-  // Somebody who was recognised, and what the judgement of its request needs, for the length of it.
+  using Method = BrokerMetrics::Method;
+  class Call;
+  // Somebody who was recognised, for the length of a judgement.
   struct Known {
-    identity::Caller caller;
-    Origin origin;
-    std::shared_ptr<const DenyList> denied;
+    Asker asker;
     const rpc::CallContext& context;
+
+    Judge judge() const { return asker.judge(); }
+    const identity::Caller& caller() const { return *asker.caller; }
   };
-  // Recognises the caller, records a stranger, and goes on with `then(known, done)`.
+  // Takes the call on, recognises the caller, records a stranger, and goes on with `then(known, done)`.
   template <typename Answer, typename Then>
-  void WithCaller(const char* method, rpc::CallContext context, Done<Answer> done, Then then);
-  Judge JudgeFor(const Known& known) const {
-    return {parts_.grants, *known.denied, known.caller, known.origin};
-  }
+  void WithCaller(Method method, rpc::CallContext context, Done<Answer> done, Then then);
 
   void IssueKnown(const Known& known, const token::v1::IssueTokenRequest& request,
                   Done<token::v1::IssueTokenResponse> done);
