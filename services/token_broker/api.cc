@@ -135,27 +135,30 @@ void Api::WithCaller(Method method, rpc::CallContext context, Done<AnswerType> d
   rpc::BelieveProxies(parts_.trusted_proxies, context);
   // Shared, so that the proof stays where it is while it is judged.
   auto call = std::make_shared<Call>(parts_.load, std::move(context), began);
-  done = [&metrics = parts_.metrics, method, call, done = std::move(done)](absl::StatusOr<AnswerType> answer) mutable {
+  done = [&metrics = parts_.metrics, method, call,
+          done = std::move(done)](absl::StatusOr<AnswerType> answer) mutable {
     metrics.Called(method, answer.status(), std::chrono::steady_clock::now() - call->began);
     done(std::move(answer));
   };
   const rpc::CallContext& known_by = call->context;
   const identity::Proof proof{known_by.authorization, known_by.ticket, known_by.client_certificate};
-  parts_.authenticator.Authenticate(
-      proof, [this, method, call, done = std::move(done),
-              then = std::move(then)](absl::StatusOr<identity::Authenticator::Known> caller) mutable {
-        const rpc::CallContext& from = call->context;
-        absl::Status refused = caller.status();
-        if (caller.ok()) refused = parts_.load.TakeOfSubject((*caller)->provider, (*caller)->subject);
-        if (!refused.ok()) {
-          RecordRefusal(parts_.audit,
-                        BeginRecord(NameOf(method), from, caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
-                        refused);
-          return done(refused);
-        }
-        const Known known{{parts_.grants, parts_.denied.Get(), *std::move(caller), {from.peer, from.tls}}, from};
-        then(known, std::move(done));
-      });
+  parts_.authenticator.Authenticate(proof, [this, method, call, done = std::move(done),
+                                            then = std::move(then)](
+                                               absl::StatusOr<identity::Authenticator::Known>
+                                                   caller) mutable {
+    const rpc::CallContext& from = call->context;
+    absl::Status refused = caller.status();
+    if (caller.ok()) refused = parts_.load.TakeOfSubject((*caller)->provider, (*caller)->subject);
+    if (!refused.ok()) {
+      RecordRefusal(
+          parts_.audit,
+          BeginRecord(NameOf(method), from, caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
+          refused);
+      return done(refused);
+    }
+    const Known known{{parts_.grants, parts_.denied.Get(), *std::move(caller), {from.peer, from.tls}}, from};
+    then(known, std::move(done));
+  });
 }
 
 void Api::IssueToken(IssueTokenRequest request, rpc::CallContext context, Done<IssueTokenResponse> done) {
@@ -308,9 +311,11 @@ absl::StatusOr<IssueTicketResponse> Api::TicketKnown(const Known& known, const I
   const Time now = parts_.clock.Now();
   AuditRecord record = BeginRecord("IssueTicket", known.context, &known.caller(), now);
   auto plan = PlanTicket(known.judge(), request, now);
-  if (!plan.ok()) {
-    RecordRefusal(parts_.audit, std::move(record), plan.status(), request.grant());
-    return plan.status();
+  absl::Status refused = plan.status();
+  if (plan.ok()) refused = parts_.load.TakeOfGrant(plan->access.grant->name);
+  if (!refused.ok()) {
+    RecordRefusal(parts_.audit, std::move(record), refused, request.grant());
+    return refused;
   }
   if (parts_.tickets == nullptr)
     return Fail(absl::StatusCode::kInternal, "INTERNAL_ERROR", "this broker has no key for tickets");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -94,5 +95,8 @@ class Api {
   std::mutex mutex_;
   std::string public_url_;  // guarded by mutex_
 };
+
+// The Api that serves new calls now. Never null once the listeners are open; a call keeps what it was given.
+using ApiSource = std::function<std::shared_ptr<Api>()>;
 
 }  // namespace sluice::broker

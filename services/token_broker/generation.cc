@@ -8,7 +8,8 @@
 namespace sluice::broker {
 namespace {
 
-// Parts of the whole that `cache.max_bytes` allows: half for tokens, a quarter each for judgements and callers.
+// Parts of the whole that `cache.max_bytes` allows: half for tokens, a quarter each for judgements and
+// callers.
 constexpr uint64_t kPartOfPlans = 4;
 constexpr uint64_t kPartOfCallers = 4;
 
@@ -77,6 +78,10 @@ void Generation::OnKeysFetched(absl::AnyInvocable<void()> done) {
   // Runs `done` when the last of those that wait for a fetch is gone.
   std::shared_ptr<void> all(nullptr, [done = std::move(done)](void*) mutable { done(); });
   for (const auto& [where, fetched] : sources_) fetched->source->OnFirstFetch([all] {});
+}
+
+void Generation::StopFetching() {
+  for (const auto& [where, fetched] : sources_) fetched->source->Stop();
 }
 
 bool Generation::HasAllKeys() const {

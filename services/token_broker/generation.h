@@ -46,6 +46,8 @@ class Generation {
 
   // Calls `done` once every JWKS behind a URL was asked for once, well or not.
   void OnKeysFetched(absl::AnyInvocable<void()> done);
+  // Before the HTTP client ends. Idempotent; blocks for a moment.
+  void StopFetching();
   // False while a provider's keys were never obtained.
   bool HasAllKeys() const;
 

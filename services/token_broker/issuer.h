@@ -32,17 +32,13 @@ class Issuer {
   // All must outlive it and the calls under way. `plans_bytes` bounds what is remembered of judgements.
   Issuer(TokenCache& tokens, Load& load, Audit& audit, BrokerMetrics& metrics, const Clock& clock,
          uint64_t plans_bytes)
-      : tokens_(tokens),
-        load_(load),
-        audit_(audit),
-        metrics_(metrics),
-        clock_(clock),
-        plans_(plans_bytes) {}
+      : tokens_(tokens), load_(load), audit_(audit), metrics_(metrics), clock_(clock), plans_(plans_bytes) {}
 
   // Errors are those of PlanToken, Load::TakeOfGrant and TokenCache, and `AUDIT_UNAVAILABLE`. Every decision
   // leaves an audit line, a refused one as well.
   void Issue(const Asker& asker, const token::v1::IssueTokenRequest& request, const rpc::CallContext& context,
              Done done);
+  uint64_t remembered_bytes() const { return plans_.bytes(); }
 
  private:
   TokenCache& tokens_;

@@ -106,13 +106,15 @@ void TokenCache::Get(const Order& order, Deadline deadline, const CancelToken& c
 
 std::optional<TokenCache::Ready> TokenCache::Look(const TokenOrder& order) {
   const Time now = clock_.Now();
-  if (auto entry = entries_.Find(order.key); entry != nullptr && entry->token->expires - now >= order.least_left) {
+  if (auto entry = entries_.Find(order.key);
+      entry != nullptr && entry->token->expires - now >= order.least_left) {
     Token token = entry->token;
     return Ready{std::move(token), TokenAnswer::kHit, std::move(entry)};
   }
   const auto refusal = FindRefusal(order);
   if (refusal == nullptr) return std::nullopt;
-  if (Token older = LastResort(order, refusal->status, now)) return Ready{std::move(older), TokenAnswer::kStale, nullptr};
+  if (Token older = LastResort(order, refusal->status, now))
+    return Ready{std::move(older), TokenAnswer::kStale, nullptr};
   return Ready{refusal->status, TokenAnswer::kNegative, nullptr};
 }
 
@@ -143,7 +145,8 @@ void TokenCache::Join(const Order& order, Deadline deadline, const CancelToken& 
   if (first) Start(order, order->urgency, NewGrantId());
   cancel.OnCancel([self = std::weak_ptr<TokenCache*>(self_), key = order->key, id] {
     if (const auto alive = self.lock())
-      (*alive)->Leave(key, id, Fail(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the caller no longer waits"));
+      (*alive)->Leave(key, id,
+                      Fail(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the caller no longer waits"));
   });
 }
 
@@ -156,12 +159,13 @@ uint64_t TokenCache::BoardLocked(const std::string& key, bool first, Deadline de
   if (left >= sts_timeout_) return id;
   // A little ahead, so that the answer arrives in time.
   const auto margin = std::min<Timers::SteadyTime::duration>(std::chrono::milliseconds(100), left / 10);
-  waiter.alarm = timers_.After(std::max(left - margin, Timers::SteadyTime::duration::zero()), [this, key, id] {
-    Leave(key, id,
-          Fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE",
-               "STS did not answer within your deadline; allow some seconds, and try again")
-              .RetryAfter(seconds(1)));
-  });
+  waiter.alarm =
+      timers_.After(std::max(left - margin, Timers::SteadyTime::duration::zero()), [this, key, id] {
+        Leave(key, id,
+              Fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE",
+                   "STS did not answer within your deadline; allow some seconds, and try again")
+                  .RetryAfter(seconds(1)));
+      });
   return id;
 }
 
@@ -181,9 +185,9 @@ void TokenCache::Leave(const std::string& key, uint64_t waiter, const absl::Stat
 }
 
 void TokenCache::Start(const Order& order, Urgency urgency, const std::string& grant_id) {
-  AssumeRoleRequest request{order->role_arn, SessionName(order->subject, grant_id),
-                            order->policy_json, order->life,
-                            urgency,         order->key};
+  AssumeRoleRequest request{
+      order->role_arn, SessionName(order->subject, grant_id), order->policy_json, order->life, urgency,
+      order->key};
   // Nobody's own deadline or cancel: the token is for all who wait.
   sts_.AssumeRole(std::move(request), Deadline(timers_.Now() + sts_timeout_), {},
                   [this, order, urgency, grant_id](absl::StatusOr<aliyun::Credentials> minted) {
@@ -211,8 +215,9 @@ void TokenCache::Land(const Order& order, Urgency urgency, const std::string& gr
     auto entry = std::make_shared<Entry>();
     entry->renew_from = std::chrono::ceil<seconds>(renew).time_since_epoch().count();
     entry->token = token;
-    const size_t cost = 512 + order->key.size() + token->credentials.security_token.size() +
-                        token->credentials.access_key_secret.size() + token->credentials.access_key_id.size();
+    const size_t cost = 512 + order->key.size() + token->credentials.security_token.Reveal().size() +
+                        token->credentials.access_key_secret.Reveal().size() +
+                        token->credentials.access_key_id.size();
     // Before the flight is gone from the map: whoever finds no flight finds this.
     entries_.Put(order->key, std::move(entry), cost);
   } else if (urgency != Urgency::kAhead) {
