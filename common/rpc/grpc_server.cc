@@ -105,7 +105,8 @@ absl::Status GrpcServer::Start() {
   builder.AddListeningPort(options_.address, options_.credentials, &port_);
   for (grpc::Service* service : services_) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(options_.max_request_bytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // or a taken port would go unnoticed
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
+                             0);  // or a taken port would go unnoticed; ServerTls needs it
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 24 * 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 60 * 60 * 1000);

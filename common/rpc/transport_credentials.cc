@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "common/base/host.h"
 #include "common/base/status_macros.h"
 
 namespace sluice::rpc {
@@ -24,6 +25,10 @@ struct ServerTls::Current {
 // is asked for newer files as each handshake begins. What it cannot use it drops, keeping the last good ones.
 // Rejected: TlsServerCredentials with a watched directory, which loses the good pair when it meets a bad one
 // and sees a change only by polling.
+//
+// gRPC swaps the files of a port without a lock. That is safe where its handshakes begin one after the other,
+// which is so with one listening socket: hence no port of this kind may have several (GrpcServer switches
+// SO_REUSEPORT off, and a name, which may stand for several addresses, is not listened on).
 class ServerTls::Credentials final : public grpc::ServerCredentials {
  public:
   Credentials(std::shared_ptr<Current> current, bool ask_clients)
@@ -41,7 +46,11 @@ class ServerTls::Credentials final : public grpc::ServerCredentials {
     uint64_t told = 0;  // guarded by current->mutex
   };
 
-  int AddPortToServer(const std::string& address, grpc_server* server) override {
+  int AddPortToServer(const std::string& given, grpc_server* server) override {
+    const size_t colon = given.rfind(':');
+    const std::string host = given.substr(0, colon);
+    const std::string address = host == "localhost" ? "127.0.0.1" + given.substr(colon) : given;
+    if (colon == std::string::npos || (host != "localhost" && !IsNumericHost(host))) return 0;
     ports_.push_back(std::unique_ptr<Port>(new Port{current_}));
     grpc_ssl_server_credentials_options* options =
         grpc_ssl_server_credentials_create_options_using_config_fetcher(

@@ -113,7 +113,9 @@ TEST_F(Http2HandOverTest, APrefaceInPiecesIsOneTooAndHoldsUpNobody) {
   const Connection connection(server_->port());
   for (const char byte : kPreface) {
     connection.Send(std::string(1, byte));
-    if (byte == ' ') EXPECT_THAT(Get(), StartsWith("HTTP/1.1 200"));
+    if (byte == ' ') {
+      EXPECT_THAT(Get(), StartsWith("HTTP/1.1 200"));
+    }
   }
 
   EXPECT_EQ(ReadTaken(kPreface.size()), kPreface);

@@ -164,6 +164,19 @@ TEST_F(ServerTlsTest, TheCredentialsServeWithoutTheirMaker) {
   EXPECT_EQ(Client(server_->port(), both_).Call().server, first_.certificate);
 }
 
+TEST_F(ServerTlsTest, ListensOnOneAddressAndNotOnAName) {
+  Use(first_);
+  const auto tls = ServerTls::Load({dir_.Path("crt"), dir_.Path("key"), ""}).value();
+  for (const char* address : {"localhost:0", "127.0.0.1:0", "0.0.0.0:0"}) {
+    GrpcServer server({address, tls->credentials(), true, 1, 64 * 1024});
+    EXPECT_THAT(server.Start(), IsOk()) << address;
+  }
+  for (const char* address : {"localhost.localdomain:0", "ip6-localhost:0", "127.0.0.1"}) {
+    GrpcServer server({address, tls->credentials(), true, 1, 64 * 1024});
+    EXPECT_THAT(server.Start(), FailsWith(absl::StatusCode::kUnavailable, "LISTEN_FAILED")) << address;
+  }
+}
+
 TEST_F(ServerTlsTest, BadFilesAreRefusedBeforeAnyHandshake) {
   const std::string text = dir_.Write("text.pem", "hello");
 
