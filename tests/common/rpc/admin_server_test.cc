@@ -181,6 +181,41 @@ TEST_F(AdminServerTest, AnythingAfterThePrefaceEndsThatConnectionOnly) {
   EXPECT_TRUE(Caller(http_->port()).Call(kHealth, "").status.ok());
 }
 
+TEST_F(AdminServerTest, StreamsLeftOpenTakeNothingFromOthers) {
+  struct Stream {
+    std::shared_ptr<grpc::Channel> channel;
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call;
+  };
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<Stream>> streams;
+  void* tag = nullptr;
+  bool ok = false;
+  for (int i = 0; i < 60; ++i) {
+    Stream& one = *streams.emplace_back(std::make_unique<Stream>());
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection each
+    one.channel = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(http_->port()),
+                                            grpc::InsecureChannelCredentials(), arguments);
+    one.call = grpc::GenericStub(one.channel).PrepareCall(&one.context, kReflect, &queue);
+    one.call->StartCall(nullptr);
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+  }
+
+  EXPECT_TRUE(Caller(http_->port()).Call(kHealth, "").status.ok());
+  const grpc::StatusCode more =
+      Caller(http_->port()).Call(kReflect, std::string("\x3a\x01*")).status.error_code();
+  EXPECT_TRUE(more == grpc::StatusCode::OK || more == grpc::StatusCode::RESOURCE_EXHAUSTED) << more;
+
+  for (const auto& stream : streams) {
+    grpc::Status status;
+    stream->context.TryCancel();
+    stream->call->Finish(&status, nullptr);
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+  }
+  EXPECT_TRUE(Caller(http_->port()).Call(kHealth, "").status.ok());
+}
+
 TEST_F(AdminServerTest, OnceStoppedItClosesWhatItIsGiven) {
   Caller caller(http_->port());
   ASSERT_TRUE(caller.Call(kHealth, "").status.ok());
