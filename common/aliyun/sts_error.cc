@@ -80,7 +80,7 @@ absl::Status StsError(const http::Response& response) {
           .With("http_status", http_status)
           .With("sts_code", code)
           .With("sts_request_id", request_id);
-  if (meaning.status == absl::StatusCode::kFailedPrecondition) return std::move(failure);
+  if (meaning.status == absl::StatusCode::kFailedPrecondition) return failure;
   return std::move(failure).RetryAfter(Pause(response));
 }
 

@@ -44,8 +44,8 @@ struct StsBudget::State : std::enable_shared_from_this<StsBudget::State> {
     Timers::Id leave = 0;
   };
 
-  State(uint32_t share, Timers& timers, Jitter jitter)
-      : timers(timers), jitter(std::move(jitter)), pace(share, timers.Now()) {}
+  State(uint32_t share, Timers& the_timers, Jitter the_jitter)
+      : timers(the_timers), jitter(std::move(the_jitter)), pace(share, timers.Now()) {}
 
   static Key KeyOf(Urgency urgency, uint64_t number) { return {urgency == Urgency::kShared ? 0 : 1, number}; }
 

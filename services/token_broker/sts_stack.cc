@@ -21,10 +21,10 @@ StsStack::StsStack(std::vector<Wire> wires, uint32_t calls_per_second, Timers& t
       failover_(Endpoints(paths_), timers),
       retrying_(failover_, timers, std::move(jitter)) {}
 
-StsStack::Path::Path(Wire wire, milliseconds attempt_limit, StsBudget& budget, const Timers& timers,
+StsStack::Path::Path(Wire end, milliseconds attempt_limit, StsBudget& budget, const Timers& timers,
                      Jitter jitter)
-    : wire(std::move(wire.sts)),
-      breaker(*this->wire, std::move(wire.address), attempt_limit, timers, std::move(jitter)),
+    : wire(std::move(end.sts)),
+      breaker(*wire, std::move(end.address), attempt_limit, timers, std::move(jitter)),
       budgeted(breaker, budget) {}
 
 std::vector<std::unique_ptr<StsStack::Path>> StsStack::Paths(std::vector<Wire> wires, StsBudget& budget,

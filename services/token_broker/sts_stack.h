@@ -36,7 +36,7 @@ class StsStack {
 
  private:
   struct Path {
-    Path(Wire wire, std::chrono::milliseconds attempt_limit, StsBudget& budget, const Timers& timers,
+    Path(Wire end, std::chrono::milliseconds attempt_limit, StsBudget& budget, const Timers& timers,
          Jitter jitter);
     const std::unique_ptr<Sts> wire;
     BreakerSts breaker;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/retrying_sts.h"
 
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
 #include "common/base/status.h"
 #include "tests/support/fake_timers.h"
 #include "tests/support/held_sts.h"
@@ -127,6 +132,29 @@ TEST_F(RetryingStsTest, ACancelAfterTheAnswerDoesNothing) {
   inner_.Answer(aliyun::Credentials{});
   cancel_.Cancel();
   EXPECT_EQ(answers_.size(), 1u);
+}
+
+TEST(RetryingStsThreadsTest, ACancelAndTheEndOfAPauseTogetherAnswerOnce) {
+  class Unreachable final : public Sts {
+    void AssumeRole(AssumeRoleRequest, Deadline, CancelToken cancel, Done done) override {
+      if (cancel.cancelled()) return done(Fail(StatusCode::kCancelled, "CALL_CANCELLED", "x"));
+      done(Fail(StatusCode::kUnavailable, "STS_UNREACHABLE", "x"));
+    }
+  } inner;
+  std::atomic<int> answers = 0;
+  ThreadTimers timers;
+  RetryingSts sts(inner, timers, [] { return 0.0; });
+  std::vector<std::unique_ptr<CancelSource>> cancels;
+  for (int i = 0; i < 500; ++i) {
+    cancels.push_back(std::make_unique<CancelSource>());
+    sts.AssumeRole({}, Deadline::After(seconds(5)), cancels.back()->token(), [&](const auto&) { ++answers; });
+  }
+  // The first pauses end about now, on the other thread.
+  const auto end = timers.Now() + milliseconds(100);
+  while (timers.Now() < end) std::this_thread::yield();
+  for (const auto& cancel : cancels) cancel->Cancel();
+  while (answers < 500) std::this_thread::yield();
+  EXPECT_EQ(answers, 500);
 }
 
 }  // namespace

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/sts_stack.h"
 
+#include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "common/base/status.h"
 #include "tests/support/fake_timers.h"
