@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/environment.h"
 #include "google/protobuf/message.h"
 
 namespace sluice {
@@ -29,9 +28,6 @@ class ConfigSource {
   std::string file_;
   std::map<std::string, Place> places_;
 };
-
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-Environment ProcessEnvironment();
 
 // Fills `out` from YAML in snake_case. Durations are written `15m`, `*_bytes` as `5MiB` or a number, enums
 // without their prefix; a message with a field `address` may be given as that text alone. A whole value may

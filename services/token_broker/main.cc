@@ -8,7 +8,7 @@
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
 #include "services/token_broker/config_report.h"
-#include "services/token_broker/environment_credentials.h"
+#include "services/token_broker/own_key.h"
 
 namespace {
 
@@ -49,9 +49,6 @@ int main(int argc, char** argv) {
     std::cout << config_path << ": good\n";
     return 0;
   }
-  auto own = broker::ReadEnvironmentCredentials(ProcessEnvironment());
-  if (!own.ok()) return Complain(own.status(), 2);
-
   const EndSignal end;
 
   SystemClock clock;
@@ -61,8 +58,11 @@ int main(int argc, char** argv) {
               {{"meaning", "http, the sandbox's account and its public keys are accepted"}});
   for (const std::string& warning : broker::Warnings(*settings))
     log.Write(Severity::kWarning, "open_grant", {{"what", warning}});
-  auto broker = broker::Broker::Start(
-      *std::move(settings), std::make_unique<aliyun::FixedCredentials>(*std::move(own)), clock, log);
+  ThreadTimers timers;
+  const auto key_client = broker::MakeKeyClient();
+  auto own = broker::OpenOwnKey(*settings, ProcessEnvironment(), *key_client, clock, timers, log);
+  if (!own.ok()) return Complain(own.status(), 2);
+  auto broker = broker::Broker::Start(*std::move(settings), *std::move(own), clock, log);
   if (!broker.ok())
     return Complain(broker.status(), broker.status().code() == absl::StatusCode::kInvalidArgument ? 2 : 1);
   log.Write(Severity::kInfo, "ready",
