@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
 #include "services/token_broker/config_report.h"
+#include "services/token_broker/doctor.h"
 #include "services/token_broker/own_key.h"
 
 namespace {
@@ -28,8 +29,12 @@ int main(int argc, char** argv) {
   std::string config_path;
   std::string ports_file;
   bool check = false;
+  bool doctor = false;
+  std::string output = "text";
   app.add_option("--config", config_path, "YAML of sluice.config.v1.TokenBrokerConfig")->required();
   app.add_flag("--check", check, "judge the config, print the grants, exit 0 or 2");
+  app.add_flag("--doctor", doctor, "examine key, STS, roles and buckets with canaries, exit 0 or 1");
+  app.add_option("--output", output, "of --doctor: text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
   try {
     app.parse(argc, argv);
@@ -49,6 +54,12 @@ int main(int argc, char** argv) {
     std::cout << config_path << ": good\n";
     return 0;
   }
+  if (doctor) {
+    const auto findings = broker::ExamineBroker(*settings, ProcessEnvironment(), SystemClock());
+    std::cout << (output == "json" ? broker::ReportJson(findings) : broker::ReportText(findings));
+    return broker::IsHealthy(findings) ? 0 : 1;
+  }
+
   const EndSignal end;
 
   SystemClock clock;
