@@ -39,8 +39,10 @@ std::vector<Finding> ExamineBroker(const Settings& settings, const Environment& 
   const auto key_client = MakeKeyClient();
   const auto client = http::MakeCurlClient({});
   auto own = OpenOwnKey(settings, environment, *key_client, clock, timers, silence);
-  Patient patient{settings, own.status(), nullptr, *client, clock, nullptr};
-  if (own.ok()) {
+  Patient patient{settings, aliyun::OwnKeyState(), nullptr, *client, clock, nullptr};
+  if (!own.ok()) {
+    patient.key = own.status();
+  } else {
     patient.key = (*own)->State();
     if ((*own)->Current() != nullptr) patient.own = own->get();
     patient.sts_at = [&](const std::string& endpoint) {
