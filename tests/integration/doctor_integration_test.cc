@@ -41,7 +41,7 @@ class DoctorIntegrationTest : public ::testing::Test {
                Variables variables = {{"ALIBABA_CLOUD_ACCESS_KEY_ID", "SANDBOXBROKERKEYID00"},
                                       {"ALIBABA_CLOUD_ACCESS_KEY_SECRET", "sandbox-broker-secret"}}) {
     stack_ = std::make_unique<Stack>(std::move(options));
-    // No other way than the variables: this machine may be an instance.
+    // No other way than the variables: the sandbox's metadata would give a key too.
     variables.emplace("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
     findings_ = broker::ExamineBroker(Settings(), sluice::testing::FakeEnvironment(variables), SystemClock());
     Check();
@@ -54,7 +54,7 @@ class DoctorIntegrationTest : public ::testing::Test {
   }
   void Check() {
     const std::string report = broker::ReportText(findings_);
-    for (const char* secret : {"sandbox-broker-secret", "CAIS"})
+    for (const char* secret : {"sandbox-broker-secret", "CAIS", "eyJ"})
       EXPECT_EQ(report.find(secret), std::string::npos) << report;
   }
   // The line of a check; all of them when there is none.
@@ -146,7 +146,7 @@ TEST_F(DoctorIntegrationTest, ARoleThatDoesNotExistIsSaid) {
 
 TEST_F(DoctorIntegrationTest, ARoleWithAShorterSessionThanTheGrantsIsSaid) {
   Stack::Options options;
-  options.world_change = {"max_session_duration: 1h", "max_session_duration: 30m"};
+  options.grants = std::string(kEditors) + "  ttl: {max: 2h}\n";
   Examine(std::move(options));
   EXPECT_THAT(Line("trust"), HasSubstr("ok"));
   EXPECT_THAT(Line("life"), HasSubstr("failed"));
@@ -258,7 +258,66 @@ TEST_F(DoctorIntegrationTest, WhatIsNotStsOrSaysNothingIsSaid) {
   EXPECT_THAT(Line("sts"), HasSubstr("no answer in time"));
 }
 
+TEST_F(DoctorIntegrationTest, TroubleOfStsIsSaid) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"service=sts&kind=throttle&value=0", "STS_THROTTLED"},
+      {"service=sts&kind=error&value=503", "STS_UNREACHABLE"},
+      {"service=sts&kind=reset", "no connection"},
+      {"service=sts&kind=garbage&value=bytes", "STS_ANSWER_INVALID"},
+      {"service=sts&kind=garbage&value=html", "STS_ANSWER_INVALID"},
+      {"service=sts&kind=garbage&value=truncated", "STS_ANSWER_INVALID"},
+      {"service=sts&kind=garbage&value=json", "STS_ANSWER_INVALID"},
+      {"service=sts&kind=garbage&value=empty", "STS_ANSWER_INVALID"}};
+  for (const auto& [fault, says] : cases) {
+    Stack::Options options;
+    options.fault = fault;
+    Examine(std::move(options));
+    EXPECT_THAT(Line("sts"), HasSubstr("failed")) << fault;
+    EXPECT_THAT(Line("sts"), HasSubstr(says)) << fault;
+    EXPECT_THAT(Line("trust"), HasSubstr("skipped")) << fault;
+    EXPECT_FALSE(broker::IsHealthy(findings_));
+  }
+}
+
+TEST_F(DoctorIntegrationTest, AThrottleThatStrikesLaterLeavesTheGrantUnjudged) {
+  Stack::Options options;
+  // GetCallerIdentity is one api and AssumeRole another: the first call of each passes.
+  options.fault = "service=sts&kind=throttle&value=1";
+  Examine(std::move(options));
+  EXPECT_THAT(Line("sts"), HasSubstr("ok"));
+  EXPECT_FALSE(broker::IsHealthy(findings_));
+  EXPECT_THAT(broker::ReportText(findings_), HasSubstr("too many calls"));
+}
+
+TEST_F(DoctorIntegrationTest, TheWayOfTheKeyAndItsEndAreSaid) {
+  stack_ = std::make_unique<Stack>(Stack::Options{});
+  findings_ = broker::ExamineBroker(
+      Settings(), sluice::testing::FakeEnvironment({{"HOME", stack_->Path("")}}), SystemClock());
+  EXPECT_TRUE(broker::IsHealthy(findings_)) << broker::ReportText(findings_);
+  EXPECT_THAT(Line("key"), HasSubstr("ecs (instance metadata at http://127.0.0.1:"));
+  EXPECT_THAT(Line("key"), HasSubstr("and is renewed before"));
+
+  stack_->sandbox().faults().Arm("service=metadata&kind=error&value=500").IgnoreError();
+  findings_ = broker::ExamineBroker(
+      Settings(), sluice::testing::FakeEnvironment({{"HOME", stack_->Path("")}}), SystemClock());
+  EXPECT_THAT(Line("key"), HasSubstr("failed  key        ecs (instance metadata at"));
+  EXPECT_THAT(Line("key"), HasSubstr("CREDENTIALS_UNAVAILABLE"));
+}
+
 TEST_F(DoctorIntegrationTest, AClockThatIsWrongIsSaid) {
+  Stack::Options options;
+  options.fault = "service=sts&kind=clock&value=10m";
+  Examine(options);
+  EXPECT_THAT(Line("clock"), HasSubstr("warning clock      this machine's is"));
+  EXPECT_THAT(Line("clock"), HasSubstr("behind STS's"));
+  options.fault = "service=sts&kind=clock&value=-20m";
+  Examine(options);
+  EXPECT_THAT(Line("sts"), HasSubstr("clock is wrong by more than 15 minutes"));
+  EXPECT_THAT(Line("clock"), HasSubstr("failed"));
+  EXPECT_THAT(Line("clock"), HasSubstr("ahead of STS's"));
+}
+
+TEST_F(DoctorIntegrationTest, AMachineThatIsYearsBehindIsSaid) {
   stack_ = std::make_unique<Stack>(Stack::Options{});
   const auto client = http::MakeCurlClient({});
   const sluice::testing::FakeClock stopped;
