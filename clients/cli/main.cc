@@ -125,11 +125,13 @@ int main(int argc, char** argv) {
 
   cli::DoctorArguments doctor;
   auto* doctor_command = app.add_subcommand(
-      "doctor",
-      "examine a broker's own key, STS, roles and buckets, with a line and a mend for each; exit 0 healthy, "
-      "1 "
-      "not. Runs the sluice-broker beside this program, else of PATH, with --doctor: it needs the broker's "
-      "config and the environment that the broker's key comes from");
+      "doctor", "examine a broker's own key, STS, roles and buckets, with a line and a mend for each");
+  doctor_command->footer(
+      "Runs the sluice-broker beside this program, else the one of PATH, with --doctor: it needs the "
+      "broker's\n"
+      "config and the environment that the broker's own key comes from, so run it where the broker runs.\n"
+      "Canaries are written below `.sluice-doctor/` of each grant's prefix and removed again.\n"
+      "Exit codes: 0 healthy, 1 not, 2 usage or config.");
   doctor_command->add_option("--config", doctor.config, "the broker's config")->required();
 
   cli::ProveArguments prove;

@@ -201,6 +201,26 @@ TEST_F(DoctorTest, WhatCannotBeDeletedAgainIsNamed) {
               HasSubstr("ok      symlink    acs:ram::1:role/r on b: symbolic links are denied"));
 }
 
+TEST_F(DoctorTest, LinksThatCanBePlacedAreAWarning) {
+  minted_ = aliyun::Credentials{"STS.x", SecretString("hunter2"), SecretString("hunter2"),
+                                clock_.Now() + std::chrono::hours(1)};
+  const http::Response asked{400, {}, "<Error><Code>InvalidDigest</Code></Error>"};
+  const http::Response put{200, {}, ""};
+  const http::Response gone{204, {}, ""};
+  const http::Response denied{403, {}, "<Error><Code>AccessDenied</Code></Error>"};
+  Examine({Identity(), Identity(), asked, gone, put, put, gone, gone, denied});
+
+  EXPECT_THAT(Line("symlink"), HasSubstr("warning symlink"));
+  EXPECT_THAT(Line("canary"),
+              HasSubstr("ok      canary     photos: put and deleted b/uploads/.sluice-doctor/"));
+  EXPECT_THAT(Line("reach"), HasSubstr("ok "));
+  EXPECT_TRUE(IsHealthy(findings_));
+  // A link that stays is worse than one that can be placed.
+  Examine({Identity(), Identity(), asked, gone, put, put, NobodyThere(), gone, denied});
+  EXPECT_THAT(ReportText(findings_), HasSubstr("mend: delete b/uploads/.sluice-doctor/"));
+  EXPECT_FALSE(IsHealthy(findings_));
+}
+
 TEST(ReadRightTest, OnlyTheJudgementOfRightsDecides) {
   const auto right = [](int status, const std::string& code) {
     return ReadRight(http::Response{status, {}, "<Error><Code>" + code + "</Code></Error>"}).right;
