@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/doctor.h"
 #include "clients/cli/output.h"
 #include "clients/cli/settings.h"
 #include "common/base/end_signal.h"
@@ -122,6 +123,17 @@ int main(int argc, char** argv) {
   auto* why_command = app.add_subcommand("why", "say what a reason means and what to do");
   why_command->add_option("REASON", reason, "such as STS_UNREACHABLE")->required();
 
+  cli::DoctorArguments doctor;
+  auto* doctor_command = app.add_subcommand(
+      "doctor", "examine a broker's own key, STS, roles and buckets, with a line and a mend for each");
+  doctor_command->footer(
+      "Runs the sluice-broker beside this program, else the one of PATH, with --doctor: it needs the "
+      "broker's\n"
+      "config and the environment that the broker's own key comes from, so run it where the broker runs.\n"
+      "Canaries are written below `.sluice-doctor/` of each grant's prefix and removed again.\n"
+      "Exit codes: 0 healthy, 1 not, 2 usage or config.");
+  doctor_command->add_option("--config", doctor.config, "the broker's config")->required();
+
   cli::ProveArguments prove;
   auto* prove_command = app.add_subcommand(
       "prove", "try to reach one caller's objects as another, by every form; for a sandbox, since it writes");
@@ -139,11 +151,16 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  upload.json = download.json = sign.json = ticket.json = prove.json = output == "json";
+  upload.json = download.json = sign.json = ticket.json = prove.json = doctor.json = output == "json";
   if (*why_command) {
     const absl::Status known = cli::RunWhy(reason);
     if (!known.ok()) std::cerr << cli::ErrorText(known);
     return cli::ExitCode(known);
+  }
+  if (*doctor_command) {
+    const absl::Status failed = cli::RunDoctor(doctor, ProcessEnvironment()("PATH").value_or(""));
+    std::cerr << cli::ErrorText(failed);
+    return cli::ExitCode(failed);
   }
   upload.allow_http = download.allow_http = allow_http;
 

@@ -15,9 +15,9 @@
 namespace sluice {
 
 // Values by name, as many as a bound allows; what was used longest ago goes first. Each value has a cost, in
-// bytes or whatever the bound counts in, given by who puts it. Thread-safe: sixteen parts with a lock each, held
-// for a lookup and never across a call; so the bound holds for each sixteenth, and a value that costs more than
-// that is not kept.
+// bytes or whatever the bound counts in, given by who puts it. Thread-safe: sixteen parts with a lock each,
+// held for a lookup and never across a call; so the bound holds for each sixteenth, and a value that costs
+// more than that is not kept.
 template <typename Value>
 class BoundedCache {
  public:

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -287,13 +286,6 @@ absl::Status ConfigSource::Error(const std::string& field, std::string_view what
   text += ": " + (field.empty() ? "" : field + ": ");
   text += what;
   return Fail(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID", text).With("field", field);
-}
-
-Environment ProcessEnvironment() {
-  return [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
 }
 
 absl::StatusOr<ConfigSource> LoadConfig(const std::string& path, Message& out,

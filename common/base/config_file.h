@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/environment.h"
 #include "google/protobuf/message.h"
 
 namespace sluice {
@@ -33,9 +32,6 @@ class ConfigSource {
   std::map<std::string, Place> places_;
   std::set<std::string> files_;
 };
-
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-Environment ProcessEnvironment();
 
 // Fills `out` from YAML in snake_case. Durations are written `15m`, `*_bytes` as `5MiB` or a number, enums
 // without their prefix; a message with a field `address` may be given as that text alone. A whole value may

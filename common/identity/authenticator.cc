@@ -18,7 +18,8 @@ Failure Refused(const char* reason, std::string_view what) {
   return Fail(absl::StatusCode::kUnauthenticated, reason, what);
 }
 
-absl::StatusOr<Authenticator::Known> FromCertificate(const CertificateProvider& provider, std::string_view pem) {
+absl::StatusOr<Authenticator::Known> FromCertificate(const CertificateProvider& provider,
+                                                     std::string_view pem) {
   ASSIGN_OR_RETURN(const CertificateNames names, ReadCertificateNames(pem));
   const bool uri = provider.kind == CertificateProvider::Kind::kUri;
   const auto& candidates = uri ? names.uris : names.dns;
@@ -49,9 +50,9 @@ void Authenticator::Authenticate(const Proof& proof, Done done) const {
   }
   if (!proof.client_certificate.empty() && providers_.certificate)
     return done(FromCertificate(*providers_.certificate, proof.client_certificate));
-  if (providers_.anonymous) 
-    return done(std::make_shared<const Caller>(
-        Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt}));
+  if (providers_.anonymous)
+    return done(
+        std::make_shared<const Caller>(Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt}));
   done(Refused("TOKEN_MISSING", "no proof of who is calling; send `authorization: Bearer <JWT>`"));
 }
 

@@ -2,6 +2,7 @@
 #include "services/token_broker/broker.h"
 
 #include <future>
+#include <limits>
 
 #include "common/base/config_file.h"
 #include "common/base/file.h"
@@ -10,6 +11,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/http/curl_client.h"
+#include "common/rpc/admin_server.h"
 #include "common/rpc/transport_credentials.h"
 #include "services/token_broker/admin_edge.h"
 #include "services/token_broker/aliyun_sts.h"
@@ -18,6 +20,7 @@
 #include "services/token_broker/http_edge.h"
 #include "services/token_broker/measured_sts.h"
 #include "services/token_broker/restart_only.h"
+#include "services/token_broker/sts_stack.h"
 
 namespace sluice::broker {
 namespace {
@@ -29,11 +32,13 @@ absl::StatusOr<DenyList> ReadDenyList(const std::string& path, const std::string
   return DenyList::Read(list);
 }
 
-absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, http::Handler& handler) {
+absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, http::Handler& handler,
+                                                     std::function<void(int)> on_http2) {
   http::ServerOptions options;
   options.host = listener.host;
   options.port = listener.port;
   options.tls = listener.tls;
+  options.on_http2 = std::move(on_http2);
   return http::StartServer(std::move(options), handler);
 }
 
@@ -56,25 +61,35 @@ std::string PublicUrl(const Settings& settings, uint16_t port) {
 // In the order of construction; each uses those above it, so destruction in reverse is safe.
 struct Broker::Parts {
   Parts(const Settings& settings, std::unique_ptr<aliyun::CredentialSource> own, const Clock& clock,
-        telemetry::Log& to, std::unique_ptr<Audit> sink, std::shared_ptr<grpc::ServerCredentials> credentials)
+        telemetry::Log& to, std::unique_ptr<Audit> sink, std::unique_ptr<rpc::ServerTls> grpc_tls)
       : log(to),
         client(http::MakeCurlClient({})),
         own_key(std::move(own)),
         audit(std::move(sink)),
-        aliyun_sts(*client, settings.sts_endpoints.front(), *own_key, clock),
-        sts(aliyun_sts, metrics, timers),
+        sts(Wires(settings, clock), settings.sts_calls_per_second, timers, RandomJitter()),
         load(settings.load, timers),
         // Half of what is remembered; judgements and callers have the rest.
-        tokens(sts, clock, timers, metrics, settings.sts_timeout, settings.cache_bytes / 2),
+        tokens(sts.top(), clock, timers, metrics, settings.sts_timeout, settings.cache_bytes / 2),
         lasting{clock, log, *client, *audit, tokens, load, metrics, denied},
         http_edge([this] { return CurrentApi(); },
                   {settings.real_status_codes,
                    settings.development && !settings.jwt.empty() ? settings.jwt[0].rules.issuer : ""}),
         admin_edge({[this] { return DeepHealth(); }, [this] { return metrics.Text(); }}),
-        grpc({Address(settings.grpc), std::move(credentials), settings.grpc.tls.has_value(),
-              settings.grpc_queues, 64 * 1024}),
+        tls(std::move(grpc_tls)),
+        grpc({Address(settings.grpc), tls != nullptr ? tls->credentials() : grpc::InsecureServerCredentials(),
+              tls != nullptr, settings.grpc_queues, 64 * 1024}),
         grpc_edge([this] { return CurrentApi(); }, grpc) {
-    AddGauges(settings);
+    AddGauges(settings, clock);
+  }
+
+  // One for each endpoint, each call counted as it goes out.
+  std::vector<StsStack::Wire> Wires(const Settings& settings, const Clock& clock) {
+    std::vector<StsStack::Wire> out;
+    for (const std::string& endpoint : settings.sts_endpoints) {
+      auto wire = std::make_unique<AliyunSts>(*client, endpoint, *own_key, clock);
+      out.push_back({endpoint, std::make_unique<MeasuredSts>(std::move(wire), metrics, timers)});
+    }
+    return out;
   }
 
   // With the generation that it belongs to.
@@ -90,19 +105,44 @@ struct Broker::Parts {
     const bool keys = generations.Current()->HasAllKeys();
     out.parts["own_credentials"] = key != nullptr ? "present" : "missing";
     out.parts["identity_keys"] = keys ? "present" : "missing";
-    out.good = key != nullptr && keys;
+    boost::json::object endpoints;
+    bool reachable = false;
+    for (const EndpointHealth& endpoint : sts.Health()) {
+      reachable = reachable || !endpoint.open;
+      endpoints[endpoint.address] = endpoint.last_error.empty() ? "good" : endpoint.last_error;
+    }
+    out.parts["sts"] = std::move(endpoints);
+    out.good = key != nullptr && keys && reachable;
     return out;
   }
 
-  void AddGauges(const Settings& settings) {
-    const auto add = [this](const char* name, const char* help, std::function<double()> value) {
-      gauges.push_back(metrics.registry().AddGauge(name, help, {}, std::move(value)));
+  void AddGauges(const Settings& settings, const Clock& clock) {
+    const auto add = [this](const char* name, const char* help, std::function<double()> value,
+                            telemetry::Labels labels = {}) {
+      gauges.push_back(metrics.registry().AddGauge(name, help, std::move(labels), std::move(value)));
     };
     add("sluice_development", "1 where http and the sandbox's keys are accepted",
         [development = settings.development] { return development ? 1.0 : 0.0; });
     add("sluice_ready", "1 while new calls are wanted", [this] { return admin_edge.ready() ? 1.0 : 0.0; });
     add("sluice_calls_in_flight", "Calls taken and not yet answered",
         [this] { return static_cast<double>(load.in_flight()); });
+    add("sluice_sts_budget_left", "Calls to STS that could be made now",
+        [this] { return static_cast<double>(sts.budget().left()); });
+    add("sluice_sts_budget_waiting", "Callers who wait for their turn at STS inside their call",
+        [this] { return static_cast<double>(sts.budget().waiting()); });
+    add("sluice_sts_budget_promised", "Callers who were told when to come back for their turn at STS",
+        [this] { return static_cast<double>(sts.budget().promised()); });
+    for (size_t i = 0; i < settings.sts_endpoints.size(); ++i) {
+      add("sluice_sts_endpoint_up", "0 while an endpoint of STS is left alone but for a probe now and then",
+          [this, i] { return sts.Health()[i].open ? 0.0 : 1.0; }, {{"endpoint", settings.sts_endpoints[i]}});
+    }
+    add("sluice_own_key_life_seconds",
+        "What is left of the broker's own key; absent for one that stays, 0 without one", [this, &clock] {
+          const auto key = own_key->Current();
+          if (key == nullptr) return 0.0;
+          if (!key->expiration) return std::numeric_limits<double>::quiet_NaN();
+          return std::chrono::duration<double>(*key->expiration - clock.Now()).count();
+        });
     add("sluice_token_cache_entries", "Tokens remembered",
         [this] { return static_cast<double>(tokens.size()); });
     add("sluice_cache_bytes",
@@ -140,8 +180,7 @@ struct Broker::Parts {
   std::unique_ptr<http::Client> client;
   const std::unique_ptr<aliyun::CredentialSource> own_key;
   const std::unique_ptr<Audit> audit;
-  AliyunSts aliyun_sts;
-  MeasuredSts sts;
+  StsStack sts;
   Load load;
   TokenCache tokens;
   CurrentDenyList denied;
@@ -149,9 +188,12 @@ struct Broker::Parts {
   Generations generations;
   HttpEdge http_edge;
   AdminEdge admin_edge;
+  // Null for plaintext.
+  const std::unique_ptr<rpc::ServerTls> tls;
   rpc::GrpcServer grpc;
   GrpcEdge grpc_edge;
   std::unique_ptr<http::Server> http;
+  std::unique_ptr<rpc::AdminServer> admin_rpc;
   std::unique_ptr<http::Server> admin;
   FileWatcher watcher;
   std::vector<telemetry::Gauge> gauges;
@@ -173,10 +215,10 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
                                                       const Clock& clock, telemetry::Log& log) {
   if (const auto key = own->Current()) RETURN_IF_ERROR(CheckOwnKey(key->access_key_id, settings.development));
   ASSIGN_OR_RETURN(auto audit, OpenAudit(settings.audit_file));
-  ASSIGN_OR_RETURN(auto credentials, rpc::MakeServerCredentials(settings.grpc.tls));
-  // The same judgement for the others, so that bad files have one reason wherever they are named.
-  for (const auto* listener : {&settings.http, &settings.admin})
-    RETURN_IF_ERROR(rpc::MakeServerCredentials(listener->tls).status());
+  std::unique_ptr<rpc::ServerTls> tls;
+  if (settings.grpc.tls) {
+    ASSIGN_OR_RETURN(tls, rpc::ServerTls::Load(*settings.grpc.tls));
+  }
   DenyList denied;
   std::string deny_text;
   if (!settings.deny_file.empty()) {
@@ -187,8 +229,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
     deny_text = *std::move(text);
     ASSIGN_OR_RETURN(denied, ReadDenyList(settings.deny_file, deny_text));
   }
-  std::unique_ptr<Broker> out(new Broker(std::make_unique<Parts>(settings, std::move(own), clock, log,
-                                                                 std::move(audit), std::move(credentials))));
+  std::unique_ptr<Broker> out(new Broker(
+      std::make_unique<Parts>(settings, std::move(own), clock, log, std::move(audit), std::move(tls))));
   Parts& parts = *out->parts_;
   ASSIGN_OR_RETURN(auto generation, Generation::Make(std::move(settings), parts.lasting, nullptr));
   parts.generations.Replace(generation);
@@ -196,9 +238,14 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
   const Settings& kept = generation->settings();
   parts.WatchDenyList(kept.deny_file, std::move(deny_text));
   RETURN_IF_ERROR(parts.grpc.Start());
-  ASSIGN_OR_RETURN(parts.http, Listen(kept.http, parts.http_edge));
-  ASSIGN_OR_RETURN(parts.admin, Listen(kept.admin, parts.admin_edge));
+  ASSIGN_OR_RETURN(parts.http, Listen(kept.http, parts.http_edge, {}));
+  ASSIGN_OR_RETURN(parts.admin_rpc, rpc::AdminServer::Start({token::v1::TokenBroker::service_full_name()},
+                                                            "port " + std::to_string(parts.grpc.port())));
+  ASSIGN_OR_RETURN(parts.admin,
+                   Listen(kept.admin, parts.admin_edge,
+                          [&admin = *parts.admin_rpc](int descriptor) { admin.Take(descriptor); }));
   generation->api().SetPublicUrl(PublicUrl(kept, parts.http->port()));
+  parts.admin_rpc->SetServing(true);
   parts.admin_edge.SetReady(true);
   return out;
 }
@@ -223,8 +270,17 @@ absl::Status Broker::Reload(Settings next) {
   generation->OnKeysFetched([fetched] { fetched->set_value(); });
   fetched->get_future().wait_for(std::chrono::seconds(5));
   parts_->load.Set(settings.load);
+  parts_->sts.budget().SetShare(settings.sts_calls_per_second);
   parts_->generations.Replace(std::move(generation));
   return absl::OkStatus();
+}
+
+absl::Status Broker::ReloadTls() {
+  // Each listener by itself: a bad file of one keeps no other from its new certificate.
+  absl::Status out;
+  if (parts_->tls != nullptr) out.Update(parts_->tls->Reload());
+  for (http::Server* server : {parts_->http.get(), parts_->admin.get()}) out.Update(server->ReloadTls());
+  return out;
 }
 
 void Broker::CountReload(std::string_view what, bool good) { parts_->metrics.Reloaded(what, good); }
@@ -233,6 +289,7 @@ void Broker::Reap() { parts_->generations.Reap(); }
 
 void Broker::AnnounceEnd() {
   parts_->admin_edge.SetReady(false);
+  if (parts_->admin_rpc) parts_->admin_rpc->SetServing(false);
   parts_->grpc.AnnounceEnd();
 }
 
@@ -242,6 +299,7 @@ void Broker::Stop(std::chrono::milliseconds grace) {
   if (parts_->http) parts_->http->Stop(end.Left());
   parts_->grpc.Stop(end.Left());
   if (parts_->admin) parts_->admin->Stop(std::chrono::milliseconds(0));
+  if (parts_->admin_rpc) parts_->admin_rpc->Stop();
 }
 
 }  // namespace sluice::broker

@@ -41,9 +41,9 @@ void Issuer::Issue(const Asker& asker, const token::v1::IssueTokenRequest& reque
                 record.expires = minted.expires;
                 if (absl::Status recorded = audit_.Accept(record); !recorded.ok()) return done(recorded);
                 metrics_.TokenHandedOut(std::chrono::floor<std::chrono::seconds>(minted.expires - now));
-                const Time refresh =
-                    std::max(std::chrono::floor<std::chrono::seconds>(now),
-                             std::chrono::floor<std::chrono::seconds>(minted.expires) - planned->order->least_left);
+                const Time refresh = std::max(
+                    std::chrono::floor<std::chrono::seconds>(now),
+                    std::chrono::floor<std::chrono::seconds>(minted.expires) - planned->order->least_left);
                 done(IssuedToken{std::move(planned), *std::move(token), now, refresh});
               });
 }

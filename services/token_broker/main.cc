@@ -9,7 +9,8 @@
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
 #include "services/token_broker/config_report.h"
-#include "services/token_broker/environment_credentials.h"
+#include "services/token_broker/doctor.h"
+#include "services/token_broker/own_key.h"
 #include "services/token_broker/reloader.h"
 
 namespace {
@@ -30,8 +31,12 @@ int main(int argc, char** argv) {
   std::string config_path;
   std::string ports_file;
   bool check = false;
+  bool doctor = false;
+  std::string output = "text";
   app.add_option("--config", config_path, "YAML of sluice.config.v1.TokenBrokerConfig")->required();
   app.add_flag("--check", check, "judge the config, print the grants, exit 0 or 2");
+  app.add_flag("--doctor", doctor, "examine key, STS, roles and buckets with canaries, exit 0 or 1");
+  app.add_option("--output", output, "of --doctor: text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
   try {
     app.parse(argc, argv);
@@ -51,8 +56,11 @@ int main(int argc, char** argv) {
     std::cout << config_path << ": good\n";
     return 0;
   }
-  auto own = broker::ReadEnvironmentCredentials(ProcessEnvironment());
-  if (!own.ok()) return Complain(own.status(), 2);
+  if (doctor) {
+    const auto findings = broker::ExamineBroker(*settings, ProcessEnvironment(), SystemClock());
+    std::cout << (output == "json" ? broker::ReportJson(findings) : broker::ReportText(findings));
+    return broker::IsHealthy(findings) ? 0 : 1;
+  }
 
   const EndSignal end(EndSignal::Hangup::kReloads);
 
@@ -63,9 +71,12 @@ int main(int argc, char** argv) {
               {{"meaning", "http, the sandbox's account and its public keys are accepted"}});
   for (const std::string& warning : broker::Warnings(*settings))
     log.Write(Severity::kWarning, "open_grant", {{"what", warning}});
+  ThreadTimers timers;
+  const auto key_client = broker::MakeKeyClient();
+  auto own = broker::OpenOwnKey(*settings, ProcessEnvironment(), *key_client, clock, timers, log);
+  if (!own.ok()) return Complain(own.status(), 2);
   const broker::Settings kept = *settings;
-  auto broker = broker::Broker::Start(
-      *std::move(settings), std::make_unique<aliyun::FixedCredentials>(*std::move(own)), clock, log);
+  auto broker = broker::Broker::Start(*std::move(settings), *std::move(own), clock, log);
   if (!broker.ok())
     return Complain(broker.status(), broker.status().code() == absl::StatusCode::kInvalidArgument ? 2 : 1);
   log.Write(Severity::kInfo, "ready",

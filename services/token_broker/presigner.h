@@ -42,8 +42,8 @@ struct SignedForm : Signed {
   aliyun::Pairs fields;
 };
 
-// The use cases behind signed URLs and forms: judge, reserve, take the grant's signing session, sign, record, answer;
-// never in another order. Thread-safe.
+// The use cases behind signed URLs and forms: judge, reserve, take the grant's signing session, sign, record,
+// answer; never in another order. Thread-safe.
 class Presigner {
  public:
   template <typename T>
@@ -51,8 +51,8 @@ class Presigner {
   // All must outlive it and the calls under way.
   Presigner(const Grants& grants, SigningSessions& sessions, Load& load, Audit& audit, const Clock& clock);
 
-  // Errors are those of PlanUrls and PlanForm, Load::TakeOfGrant, SigningSessions, and `AUDIT_UNAVAILABLE`. Every decision
-  // leaves an audit line, a refused one as well.
+  // Errors are those of PlanUrls and PlanForm, Load::TakeOfGrant, SigningSessions, and `AUDIT_UNAVAILABLE`.
+  // Every decision leaves an audit line, a refused one as well.
   void SignUrls(const Judge& judge, const token::v1::SignUrlRequest& request, const rpc::CallContext& context,
                 Done<SignedUrls> done);
   void SignForm(const Judge& judge, const token::v1::SignPostFormRequest& request,
@@ -63,8 +63,8 @@ class Presigner {
   absl::StatusOr<SignedForm> Sign(FormPlan plan, const aliyun::Credentials& session, AuditRecord& record);
   // From a judged plan to the answer, for both.
   template <typename T, typename Plan>
-  void Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant, const char* method, const Judge& judge,
-              const rpc::CallContext& context, Done<T> done);
+  void Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant, const char* method,
+              const Judge& judge, const rpc::CallContext& context, Done<T> done);
 
   SigningSessions& sessions_;
   Load& load_;

@@ -12,9 +12,9 @@
 
 namespace sluice::broker {
 
-// So many calls a second for each name, with a burst of two seconds' worth, in a table of fixed size: 16 bytes
-// a place. Each name has four places to be in; when all four belong to others it takes the one that was used
-// longest ago, whose name then starts with a fresh burst. Thread-safe; never blocks.
+// So many calls a second for each name, with a burst of two seconds' worth, in a table of fixed size: 16
+// bytes a place. Each name has four places to be in; when all four belong to others it takes the one that was
+// used longest ago, whose name then starts with a fresh burst. Thread-safe; never blocks.
 class RateTable {
  public:
   // `rate` 0 for no limit. `names` is how many are told apart, rounded up to a power of two of at least four.

@@ -11,7 +11,8 @@ namespace {
 std::string Text(const Listener& listener) {
   std::string out = listener.host + " " + std::to_string(listener.port);
   if (listener.tls)
-    out += "\n" + listener.tls->cert_file + "\n" + listener.tls->key_file + "\n" + listener.tls->client_ca_file;
+    out +=
+        "\n" + listener.tls->cert_file + "\n" + listener.tls->key_file + "\n" + listener.tls->client_ca_file;
   return out;
 }
 
@@ -37,8 +38,9 @@ absl::Status CheckReplaceable(const Settings& running, const Settings& next) {
   for (const auto& [field, is_same] : same) {
     if (is_same) continue;
     return Fail(absl::StatusCode::kFailedPrecondition, "RESTART_NEEDED",
-                std::string(field) + " differs from what runs, and is read at start alone; restart the broker, or "
-                                     "put the old value back")
+                std::string(field) +
+                    " differs from what runs, and is read at start alone; restart the broker, or "
+                    "put the old value back")
         .With("field", field);
   }
   return absl::OkStatus();

@@ -50,8 +50,8 @@ struct TokenOrder {
 std::string TokenKey(std::string_view role_arn, std::string_view provider, std::string_view subject,
                      std::string_view policy_json, std::chrono::seconds life);
 
-// How much of a life of `ttl` must be left for a token to be given out: 16 minutes, which is more than any SDK
-// calls stale, or two thirds of a shorter life. Pure.
+// How much of a life of `ttl` must be left for a token to be given out: 16 minutes, which is more than any
+// SDK calls stale, or two thirds of a shorter life. Pure.
 std::chrono::seconds LeastLeft(std::chrono::seconds ttl);
 
 // How a token came to be given, or not.
@@ -62,8 +62,8 @@ using TokenAnswer = BrokerMetrics::TokenAnswer;
 // backs, when the budget has plenty. Callers who wait for the same missing token share one AssumeRole, which
 // has a time limit of its own: each leaves at its own deadline or cancel, and none of them ends it for the
 // others. A failure is remembered for a moment; while STS is in trouble an older token still serves, to
-// the order's last resort. Bounded; what was used longest ago goes first. Thread-safe; never blocks; a hit takes one of sixteen
-// short locks.
+// the order's last resort. Bounded; what was used longest ago goes first. Thread-safe; never blocks; a hit
+// takes one of sixteen short locks.
 class TokenCache {
  public:
   using Token = std::shared_ptr<const MintedToken>;

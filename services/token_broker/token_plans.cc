@@ -37,8 +37,8 @@ absl::StatusOr<TokenPlans::Plan> TokenPlans::Get(const Asker& asker,
   const TokenPlan& plan = planned->plan;
   const Grant& grant = *plan.access.grant;
   auto order = std::make_shared<TokenOrder>();
-  // Whole minutes, rounded down: askers within the same minute share a token, and none gets a longer life than
-  // it wanted.
+  // Whole minutes, rounded down: askers within the same minute share a token, and none gets a longer life
+  // than it wanted.
   order->life = std::chrono::floor<std::chrono::minutes>(plan.ttl);
   order->key =
       TokenKey(grant.role_arn, asker.caller->provider, asker.caller->subject, plan.policy_json, order->life);

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "common/aliyun/credential_answer.h"
+#include "common/aliyun/credential_profile.h"
 #include "common/base/config_file.h"
 #include "common/base/status.h"
 #include "common/base/units.h"
@@ -152,6 +154,30 @@ void FuzzForm(std::string_view input) {
   (void)sandbox::JudgePostPolicy(*policy, reader.fields(), "sluice-demo", 10, true, kNow);
   if (const auto plain = crypto::Base64Decode(*policy))
     (void)sandbox::JudgePostPolicy(*plain, reader.fields(), "sluice-demo", 10, false, kNow);
+}
+
+void FuzzKeys(std::string_view input) {
+  const auto judge = [](const absl::Status& status, const aliyun::Credentials* key) {
+    if (!status.ok())
+      Require(Reason(status).starts_with("CREDENTIALS_") || Reason(status).starts_with("STS_"),
+              "a refused key has a reason");
+    if (key != nullptr)
+      Require(aliyun::IsCredentialWord(key->access_key_id) &&
+                  aliyun::IsCredentialWord(key->access_key_secret.Reveal()),
+              "a key is of words");
+  };
+  for (const auto& profile :
+       {aliyun::ParseCredentialsIni(input, "default"), aliyun::ParseCliConfig(input, "")}) {
+    judge(profile.status(), profile.ok() ? std::get_if<aliyun::Credentials>(&*profile) : nullptr);
+    if (profile.ok() && std::holds_alternative<aliyun::RoleProfile>(*profile))
+      judge(absl::OkStatus(), &std::get<aliyun::RoleProfile>(*profile).key);
+  }
+  const http::Response answer{200, {}, std::string(input)};
+  for (const auto& key :
+       {aliyun::ReadCredentialAnswer(answer, kNow, "it"), aliyun::ReadSessionAnswer(answer, kNow)}) {
+    judge(key.status(), key.ok() ? &*key : nullptr);
+    if (key.ok()) Require(key->expiration > kNow, "a session is not over");
+  }
 }
 
 }  // namespace sluice::fuzz

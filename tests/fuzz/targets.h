@@ -20,10 +20,12 @@ void FuzzConfig(std::string_view input);
 void FuzzQuery(std::string_view input);
 // A multipart form and the policy in it.
 void FuzzForm(std::string_view input);
+// A file of profiles, of either kind, or the answer of whoever gives keys.
+void FuzzKeys(std::string_view input);
 
 using Target = void (*)(std::string_view);
-inline constexpr std::pair<const char*, Target> kTargets[] = {{"jwt", FuzzJwt},       {"ticket", FuzzTicket},
-                                                              {"policy", FuzzPolicy}, {"config", FuzzConfig},
-                                                              {"query", FuzzQuery},   {"form", FuzzForm}};
+inline constexpr std::pair<const char*, Target> kTargets[] = {
+    {"jwt", FuzzJwt},     {"ticket", FuzzTicket}, {"policy", FuzzPolicy}, {"config", FuzzConfig},
+    {"query", FuzzQuery}, {"form", FuzzForm},     {"keys", FuzzKeys}};
 
 }  // namespace sluice::fuzz

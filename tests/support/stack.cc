@@ -8,6 +8,8 @@
 #include "common/http/curl_client.h"
 #include "gtest/gtest.h"
 #include "services/sandbox/world_config.h"
+#include "services/token_broker/own_key.h"
+#include "tests/support/fake_environment.h"
 #include "tests/support/loopback.h"
 
 namespace sluice::testing {
@@ -59,7 +61,8 @@ Stack::Stack(Options options) {
       "]}\n"
       "keys: {ephemeral_keys: true}\n"
       "sts: {region: cn-hangzhou, endpoints: [\"" +
-      options.sts_endpoint + "\"]}\naudit: {file: " + dir_.Path("audit.jsonl") +
+      options.sts_endpoint + "\"]}\ncredentials: {metadata_endpoint: \"" + metadata() +
+      "\"}\naudit: {file: " + dir_.Path("audit.jsonl") +
       "}\ngrants:" + (options.grants.empty() ? kGrants : options.grants) + options.more;
   Replace(yaml, "ISSUER", sandbox_->issuer());
   Replace(yaml, "TEST_DIR", dir_.Path(""));
@@ -69,16 +72,35 @@ Stack::Stack(Options options) {
   EXPECT_TRUE(source.ok()) << source.status();
   auto settings = broker::ReadSettings(config, *source);
   EXPECT_TRUE(settings.ok()) << settings.status();
-  auto started =
-      broker::Broker::Start(*std::move(settings),
-                            std::make_unique<aliyun::FixedCredentials>(aliyun::Credentials{
-                                options.key_id, SecretString(options.key_secret), {}, std::nullopt}),
-                            clock_, log_);
+  if (!options.fault.empty()) EXPECT_TRUE(sandbox_->faults().Arm(options.fault).ok());
+  auto own = OwnKey(options, *settings);
+  auto started = broker::Broker::Start(*std::move(settings), std::move(own), clock_, log_);
   EXPECT_TRUE(started.ok()) << started.status();
   broker_ = *std::move(started);
   std::promise<void> keys;
   broker_->OnKeysFetched([&] { keys.set_value(); });
   keys.get_future().wait();
+}
+
+std::unique_ptr<aliyun::CredentialSource> Stack::OwnKey(const Options& options,
+                                                        const broker::Settings& settings) {
+  if (options.environment.empty())
+    return std::make_unique<aliyun::FixedCredentials>(
+        aliyun::Credentials{options.key_id, SecretString(options.key_secret), {}, std::nullopt});
+  auto variables = options.environment;
+  for (auto& [name, value] : variables) {
+    Replace(value, "METADATA", metadata());
+    Replace(value, "TEST_DIR", dir_.Path(""));
+    if (value.find("IDENTITY_TOKEN") == std::string::npos) continue;
+    WriteFile("pod-token",
+              Mint("system:serviceaccount:sluice:sluice-broker", "&audience=sts.aliyuncs.com") + "\n");
+    Replace(value, "IDENTITY_TOKEN", Path("pod-token"));
+  }
+  key_client_ = broker::MakeKeyClient();
+  auto own = broker::OpenOwnKey(settings, FakeEnvironment(std::move(variables)), *key_client_, clock_,
+                                timers_, log_);
+  EXPECT_TRUE(own.ok()) << own.status();
+  return *std::move(own);
 }
 
 std::string Stack::Mint(const std::string& subject, const std::string& more) {

@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/base/timers.h"
+#include "common/http/client.h"
 #include "services/sandbox/sandbox.h"
 #include "services/token_broker/broker.h"
 #include "tests/support/fake_log.h"
@@ -21,6 +23,12 @@ class Stack {
   struct Options {
     std::string key_id = "SANDBOXBROKERKEYID00";
     std::string key_secret = "sandbox-broker-secret";
+    // Variables that the broker's own key comes from, through the chain and the sandbox's metadata, instead
+    // of the two above. `IDENTITY_TOKEN` there stands for a file with the token of the broker's pod,
+    // `METADATA` for the address of the sandbox's metadata, `TEST_DIR` for the directory of `files`.
+    std::map<std::string, std::string> environment;
+    // Trouble to order before the broker starts, as the admin port takes it.
+    std::string fault;
     // Instead of the sandbox's STS.
     std::string sts_endpoint;
     // YAML lines that replace the usual grants.
@@ -47,16 +55,21 @@ class Stack {
   std::string Path(const std::string& name) const { return dir_.Path(name); }
   void WriteFile(const std::string& name, const std::string& text) { dir_.Write(name, text); }
   FakeLog& log() { return log_; }
+  std::string metadata() const { return "http://127.0.0.1:" + std::to_string(sandbox_->metadata_port()); }
   // A JWT of the sandbox's provider; `more` is appended to the query.
   std::string Mint(const std::string& subject, const std::string& more = "");
   // Everything that was logged and audited so far; stops the broker, so that nothing is outstanding.
   std::string StopAndReadAllLines();
 
  private:
+  std::unique_ptr<aliyun::CredentialSource> OwnKey(const Options& options, const broker::Settings& settings);
+
   TempDir dir_;
   FakeLog log_;
   FakeLog sandbox_log_;
   SystemClock clock_;
+  ThreadTimers timers_;
+  std::unique_ptr<http::Client> key_client_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
   std::unique_ptr<broker::Broker> broker_;
 };

@@ -137,6 +137,7 @@ class CliTest(unittest.TestCase):
         der = bytes.fromhex("302e020100300506032b657004220420") + os.urandom(32)
         (self.at / "k1.pem").write_text(f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der).decode()}\n-----END PRIVATE KEY-----\n")
         clean = {k: v for k, v in self.environment.items() if not k.startswith("ALIBABA")}
+        clean["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"  # this machine may be an instance
         run = lambda *a: subprocess.run([broker, *map(str, a)], env=clean, capture_output=True, text=True, timeout=30, check=False)
         checked = run("--config", good, "--check")
         self.assertEqual(checked.returncode, 0, checked.stderr)
@@ -168,6 +169,37 @@ class CliTest(unittest.TestCase):
         with urllib.request.urlopen(request, timeout=10) as answer:
             self.assertEqual(answer.status, 200)
         self.assertIn("PROCESS_INVALID", self.sluice("sign-url", "f", "--process", "image/evil").stderr)
+
+    def doctor(self, *arguments, **environment):
+        config = pathlib.Path(__file__).resolve().parents[3] / "deploy" / "config" / "token_broker.sandbox.yaml"
+        demo = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "SANDBOXBROKERKEYID00", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-broker-secret",
+                "SLUICE_SANDBOX_ISSUER": os.environ["SLUICE_IDENTITY"], "SLUICE_SANDBOX_JWKS": os.environ["SLUICE_IDENTITY"] + "/jwks.json",
+                "SLUICE_SANDBOX_STS": os.environ["SLUICE_STS"], "SLUICE_SANDBOX_OSS": os.environ["SLUICE_OSS"], "SLUICE_PUBLIC_URL": "",
+                "SLUICE_AUDIT_FILE": str(self.at / "audit.jsonl"), "SLUICE_LISTEN_GRPC": "127.0.0.1:0", "SLUICE_LISTEN_HTTP": "127.0.0.1:0",
+                "SLUICE_LISTEN_ADMIN": "127.0.0.1:0", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+        return self.sluice(*arguments, "doctor", "--config", config, **{**demo, **environment})
+
+    def test_doctor_finds_the_demo_healthy_and_what_is_not(self):
+        healthy = self.doctor()
+        self.assertEqual(healthy.returncode, 0, healthy.stdout + healthy.stderr)
+        self.assertRegex(healthy.stdout, r"(?m)^ok      trust      acs:ram::1000000000000001:role/sluice-uploader: ")
+        self.assertRegex(healthy.stdout, r"(?m)^ok      canary     photos: put, got and deleted sluice-demo/uploads/\.sluice-doctor/")
+        self.assertIn(" 0 failed", healthy.stdout)
+        self.assertEqual(healthy.stderr, "")
+        report = json.loads(self.doctor("--output", "json").stdout)
+        self.assertTrue(report["healthy"])
+        self.assertEqual({one["check"] for one in report["findings"]},
+                         {"key", "sts", "clock", "trust", "life", "ceiling", "canary", "public-acl", "symlink", "reach"})
+        wrong = self.doctor(ALIBABA_CLOUD_ACCESS_KEY_SECRET="not-the-secret")
+        self.assertEqual(wrong.returncode, 1)
+        self.assertRegex(wrong.stdout, r"(?m)^failed  sts .*does not belong to its key")
+        keyless = self.doctor(ALIBABA_CLOUD_ACCESS_KEY_ID="", ALIBABA_CLOUD_ACCESS_KEY_SECRET="")
+        self.assertEqual(keyless.returncode, 1)
+        self.assertRegex(keyless.stdout, r"(?m)^failed  key .*CREDENTIALS_MISSING")
+        self.assertEqual(self.sluice("doctor", "--config", "absent.yaml").returncode, 2)
+        self.assertEqual(self.sluice("doctor").returncode, 2)
+        for output in (healthy.stdout, wrong.stdout, keyless.stdout):
+            self.assertFalse(re.search("sandbox-broker-secret|not-the-secret|CAIS", output))
 
     def test_plan_grants_ticket_and_why(self):
         plan = json.loads(self.sluice("plan", "big.bin", "--size", "5GiB").stdout)

@@ -130,8 +130,9 @@ class WaitingSts final : public Sts {
 TEST(MeasuredStsTest, ResultAndTimeAreCountedAndTheAnswerPassesUnchanged) {
   BrokerMetrics metrics;
   sluice::testing::FakeTimers timers;
-  WaitingSts inner;
-  MeasuredSts sts(inner, metrics, timers);
+  auto owned = std::make_unique<WaitingSts>();
+  WaitingSts& inner = *owned;
+  MeasuredSts sts(std::move(owned), metrics, timers);
   absl::StatusOr<aliyun::Credentials> got = absl::UnknownError("none");
   sts.AssumeRole({}, Deadline::After(seconds(5)), {}, [&](auto answer) { got = std::move(answer); });
   timers.Advance(milliseconds(300));
@@ -149,8 +150,9 @@ TEST(MeasuredStsTest, ResultAndTimeAreCountedAndTheAnswerPassesUnchanged) {
 TEST(MeasuredStsTest, FailuresAreCountedByReason) {
   BrokerMetrics metrics;
   sluice::testing::FakeTimers timers;
-  sluice::testing::FakeSts inner;
-  MeasuredSts sts(inner, metrics, timers);
+  auto owned = std::make_unique<sluice::testing::FakeSts>();
+  sluice::testing::FakeSts& inner = *owned;
+  MeasuredSts sts(std::move(owned), metrics, timers);
   int answered = 0;
   for (const char* reason : {"STS_THROTTLED", "STS_THROTTLED", "NOT_OF_STS"}) {
     inner.answer = Fail(absl::StatusCode::kUnavailable, reason, "x");
