@@ -59,6 +59,7 @@ grpc::ByteBuffer Lane::Request(const std::string& path) const {
       token::v1::IssueTokenRequest request;
       request.set_grant("photos");
       request.set_path(path);
+      if (spec_.ttl != 0) request.mutable_ttl()->set_seconds(spec_.ttl);
       return Bytes(request);
     }
     case LaneSpec::Ask::kExplain: {

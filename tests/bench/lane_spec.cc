@@ -26,7 +26,7 @@ absl::Status Choose(const std::map<std::string, Value>& known, const std::string
 
 absl::Status Set(LaneSpec& lane, const std::string& key, const std::string& text) {
   const std::map<std::string, uint32_t*> counts = {
-      {"callers", &lane.callers}, {"first", &lane.first}, {"users", &lane.users}};
+      {"callers", &lane.callers}, {"first", &lane.first}, {"users", &lane.users}, {"ttl", &lane.ttl}};
   const std::map<std::string, bool*> switches = {{"fresh", &lane.fresh}, {"prime", &lane.prime}};
   if (key == "name") {
     lane.name = text;

@@ -34,6 +34,8 @@ struct LaneSpec {
   // The lane's subjects: lines `first` to `first + users` of the file of JWTs, in turn.
   uint32_t first = 0;
   uint32_t users = 1;
+  // Of a token, in seconds; 0 for what the grant gives.
+  uint32_t ttl = 0;
   // Whether each user asks once before the run begins, so that its token exists.
   bool prime = false;
 };
