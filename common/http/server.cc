@@ -287,6 +287,12 @@ class BeastServer final : public Server {
       answer = mailbox->Take();
     }
     if (!answer) co_return false;
+    if (answer->reset) {
+      error_code ignored;
+      beast::get_lowest_layer(stream).socket().set_option(asio::socket_base::linger(true, 0), ignored);
+      beast::get_lowest_layer(stream).close();
+      co_return false;
+    }
     const bool sent = co_await Send(stream, *std::move(answer), keep && whole, is_head);
     co_return sent&& keep&& whole && !stopping_;
   }

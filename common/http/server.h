@@ -36,6 +36,8 @@ struct Answer {
   Headers headers;
   std::string body;
   std::shared_ptr<BodySource> source;
+  // Sends nothing of the above: the connection is cut at once, which the peer sees as a reset (RST).
+  bool reset = false;
 };
 
 // One request being served. All calls come from the server's thread, which must not be blocked.

@@ -40,14 +40,14 @@ free_port() {  # free_port WANTED: the port itself, or 0 when somebody has it (a
 # start_all HOST LISTEN: both programs on their usual ports, or on those they had before.
 start_all() {
   start_sandbox --listen "$2" --public-host "$1" --oss-port "${OSS_PORT:-$(free_port 9000)}" \
-    --sts-port "${STS_PORT:-$(free_port 9001)}" --identity-port "${IDENTITY_PORT:-$(free_port 9003)}" \
-    --admin-port "${SANDBOX_ADMIN_PORT:-$(free_port 9004)}"
+    --sts-port "${STS_PORT:-$(free_port 9001)}" --metadata-port "${METADATA_PORT:-$(free_port 9002)}" \
+    --identity-port "${IDENTITY_PORT:-$(free_port 9003)}" --admin-port "${SANDBOX_ADMIN_PORT:-$(free_port 9004)}"
   BROKER_GRPC_PORT=${BROKER_GRPC_PORT:-$(free_port 50051)}
   BROKER_HTTP_PORT=${BROKER_HTTP_PORT:-$(free_port 8080)}
   BROKER_ADMIN_PORT=${BROKER_ADMIN_PORT:-$(free_port 9090)}
   start_broker "$1" "$2"
   cat << PORTS
-  sandbox  OSS http://$1:$OSS_PORT   STS http://$1:$STS_PORT   identity http://$1:$IDENTITY_PORT   admin http://$1:$SANDBOX_ADMIN_PORT
+  sandbox  OSS http://$1:$OSS_PORT   STS http://$1:$STS_PORT   metadata http://$1:$METADATA_PORT   identity http://$1:$IDENTITY_PORT   admin http://$1:$SANDBOX_ADMIN_PORT
   broker   gRPC $1:$BROKER_GRPC_PORT   HTTP http://$1:$BROKER_HTTP_PORT   admin http://127.0.0.1:$BROKER_ADMIN_PORT
 PORTS
 }

@@ -28,7 +28,7 @@ await_ports() {
   done
 }
 
-# start_sandbox [flags]: sets OSS_PORT, STS_PORT, IDENTITY_PORT, SANDBOX_ADMIN_PORT and SANDBOX_PASSWORD (empty on loopback).
+# start_sandbox [flags]: sets OSS_PORT, STS_PORT, METADATA_PORT, IDENTITY_PORT, SANDBOX_ADMIN_PORT and SANDBOX_PASSWORD (empty on loopback).
 start_sandbox() {
   rm -f "$RUN/sandbox.ports"
   "$BIN/sluice-sandbox" --ports-file "$RUN/sandbox.ports" "$@" > "$RUN/sandbox.log" 2>&1 &
@@ -36,6 +36,7 @@ start_sandbox() {
   await_ports "$RUN/sandbox.ports" $! sandbox
   OSS_PORT=$(port_of "$RUN/sandbox.ports" oss)
   STS_PORT=$(port_of "$RUN/sandbox.ports" sts)
+  METADATA_PORT=$(port_of "$RUN/sandbox.ports" metadata)
   IDENTITY_PORT=$(port_of "$RUN/sandbox.ports" identity)
   SANDBOX_ADMIN_PORT=$(port_of "$RUN/sandbox.ports" admin)
   SANDBOX_PASSWORD=$(sed -nE 's/.*password for minting.*: ([0-9a-f]+)$/\1/p' "$RUN/sandbox.log")

@@ -4,20 +4,28 @@
 namespace sluice::sandbox {
 
 std::unique_ptr<http::Exchange> Collect(absl::AnyInvocable<http::Answer(std::string)> answer) {
+  return CollectAndRespond(
+      [answer = std::move(answer)](std::string body, http::Exchange::Respond respond) mutable {
+        respond(answer(std::move(body)));
+      });
+}
+
+std::unique_ptr<http::Exchange> CollectAndRespond(
+    absl::AnyInvocable<void(std::string, http::Exchange::Respond)> serve) {
   class Collected final : public http::Exchange {
    public:
-    explicit Collected(absl::AnyInvocable<http::Answer(std::string)> answer) : answer_(std::move(answer)) {}
+    explicit Collected(absl::AnyInvocable<void(std::string, Respond)> serve) : serve_(std::move(serve)) {}
     absl::Status OnBody(std::string_view piece) override {
       body_ += piece;
       return absl::OkStatus();
     }
-    void OnEnd(Respond respond) override { respond(answer_(std::move(body_))); }
+    void OnEnd(Respond respond) override { serve_(std::move(body_), std::move(respond)); }
 
    private:
-    absl::AnyInvocable<http::Answer(std::string)> answer_;
+    absl::AnyInvocable<void(std::string, Respond)> serve_;
     std::string body_;
   };
-  return std::make_unique<Collected>(std::move(answer));
+  return std::make_unique<Collected>(std::move(serve));
 }
 
 }  // namespace sluice::sandbox

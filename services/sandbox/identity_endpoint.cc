@@ -31,7 +31,15 @@ std::string NewKid() { return crypto::HexLower(crypto::RandomBytes(8)); }
 }  // namespace
 
 IdentityEndpoint::IdentityEndpoint(const Clock& real, const Password& password)
-    : real_(real), password_(password), rsa_("RS256", NewKid()), ec_("ES256", NewKid()) {}
+    : real_(real),
+      password_(password),
+      rsa_("RS256", NewKid()),
+      ec_("ES256", NewKid()),
+      keys_(identity::ParseJwks(JwksText()).value()) {}
+
+std::string IdentityEndpoint::JwksText() const {
+  return json::serialize(json::object{{"keys", json::array{rsa_.Jwk(), ec_.Jwk()}}});
+}
 
 std::unique_ptr<http::Exchange> IdentityEndpoint::Start(http::RequestHead head) {
   return Collect([this, head = std::move(head)](const std::string&) { return Serve(head); });

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "common/base/clock.h"
 #include "common/http/server.h"
+#include "common/identity/jwks.h"
 #include "common/identity/jwt_signer.h"
 #include "services/sandbox/password.h"
 
@@ -22,11 +24,14 @@ class IdentityEndpoint final : public http::Handler {
   // Before anything is asked. No `/` at the end.
   void SetIssuer(std::string issuer) { issuer_ = std::move(issuer); }
   const std::string& issuer() const { return issuer_; }
+  // The public halves, as /jwks.json has them.
+  const identity::Jwks& keys() const { return *keys_; }
 
   std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
   uint64_t BodyLimit(const http::RequestHead&) const override { return 1024; }
 
  private:
+  std::string JwksText() const;
   http::Answer Serve(const http::RequestHead& head) const;
   http::Answer Mint(const http::RequestHead& head) const;
 
@@ -34,6 +39,7 @@ class IdentityEndpoint final : public http::Handler {
   const Password& password_;
   const identity::JwtSigner rsa_;
   const identity::JwtSigner ec_;
+  const std::shared_ptr<const identity::Jwks> keys_;
   std::string issuer_;
 };
 

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   sandbox::SandboxOptions options;
   options.oss_port = 9000;
   options.sts_port = 9001;
+  options.metadata_port = 9002;
   options.identity_port = 9003;
   options.admin_port = 9004;
   std::string config;
@@ -41,10 +42,14 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--oss-port", options.oss_port, "port of OSS; 0 takes a free one")->capture_default_str();
   app.add_option("--sts-port", options.sts_port, "port of STS; 0 takes a free one")->capture_default_str();
+  app.add_option("--metadata-port", options.metadata_port,
+                 "port of instance metadata and credentials URI; 0 takes a free one")
+      ->capture_default_str();
   app.add_option("--identity-port", options.identity_port,
                  "port of the identity provider; 0 takes a free one")
       ->capture_default_str();
-  app.add_option("--admin-port", options.admin_port, "port of health and clock; 0 takes a free one")
+  app.add_option("--admin-port", options.admin_port,
+                 "port of health, clock, faults and stats; 0 takes a free one")
       ->capture_default_str();
   app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
   try {
@@ -78,6 +83,7 @@ int main(int argc, char** argv) {
   sandbox::Sandbox& running = **started;
   const std::string ports = "{\"oss\":" + std::to_string(running.oss_port()) +
                             ",\"sts\":" + std::to_string(running.sts_port()) +
+                            ",\"metadata\":" + std::to_string(running.metadata_port()) +
                             ",\"identity\":" + std::to_string(running.identity_port()) +
                             ",\"admin\":" + std::to_string(running.admin_port()) + "}";
   std::cerr << "sluice-sandbox: ready on " << host << ", " << ports << "\n";

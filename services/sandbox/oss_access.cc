@@ -48,7 +48,7 @@ std::optional<Fault> CheckPolicies(const OssCall& call, const Principal* caller,
                  "the session policy does not allow " + asked,
                  {}};
   }
-  const Decision decision = Evaluate(caller->identity_policy, ask);
+  const Decision decision = Evaluate(*caller->identity_policy, ask);
   if (decision.verdict == Verdict::kAllowed) return std::nullopt;
   const bool denied = decision.verdict == Verdict::kExplicitDeny;
   return Fault{

@@ -29,6 +29,12 @@ constexpr std::array<std::string_view, 8> kKeys = {
     "oss:Prefix",          "oss:Delimiter", "oss:x-oss-acl", "oss:x-oss-object-acl",
     "acs:SecureTransport", "acs:SourceIp",  "acs:UserAgent", "acs:AccessId"};
 
+constexpr std::array<std::string_view, 3> kTrustKeys = {"oidc:iss", "oidc:aud", "oidc:sub"};
+constexpr std::array<std::pair<std::string_view, PrincipalKind>, 3> kPrincipals = {
+    {{"RAM", PrincipalKind::kRam},
+     {"Federated", PrincipalKind::kFederated},
+     {"Service", PrincipalKind::kService}}};
+
 Failure Grammar(std::string_view what) {
   return Fail(absl::StatusCode::kInvalidArgument, "POLICY_GRAMMAR", what);
 }
@@ -73,7 +79,7 @@ bool IsResource(const std::string& text) {
   return from < text.size() && (!text.starts_with("acs:oss:") || region == "*" || region.empty());
 }
 
-absl::StatusOr<std::vector<Condition>> Conditions(const json::value& value) {
+absl::StatusOr<std::vector<Condition>> Conditions(const json::value& value, PolicyKind kind) {
   if (!value.is_object()) return Grammar("Condition must be an object");
   std::vector<Condition> out;
   for (const auto& [op, keys] : value.get_object()) {
@@ -83,11 +89,28 @@ absl::StatusOr<std::vector<Condition>> Conditions(const json::value& value) {
     if (!keys.is_object()) return Grammar("a condition operator holds an object");
     for (const auto& [key, values] : keys.get_object()) {
       const std::string_view key_name(key.data(), key.size());
-      if (std::find(kKeys.begin(), kKeys.end(), key_name) == kKeys.end())
+      const bool of_trust = kind == PolicyKind::kTrust &&
+                            std::find(kTrustKeys.begin(), kTrustKeys.end(), key_name) != kTrustKeys.end();
+      if (!of_trust && std::find(kKeys.begin(), kKeys.end(), key_name) == kKeys.end())
         return Grammar("unknown condition key");
       ASSIGN_OR_RETURN(auto texts, Texts(values, key_name));
       out.push_back({std::string(name), std::string(key_name), std::move(texts)});
     }
+  }
+  return out;
+}
+
+absl::StatusOr<std::vector<std::pair<PrincipalKind, std::string>>> Principals(const json::value& value) {
+  std::vector<std::pair<PrincipalKind, std::string>> out;
+  if (!value.is_object()) return Grammar("Principal must be an object");
+  for (const auto& [name, members] : value.get_object()) {
+    const auto known =
+        std::find_if(kPrincipals.begin(), kPrincipals.end(), [&, &name = name](const auto& kind) {
+          return kind.first == std::string_view(name.data(), name.size());
+        });
+    if (known == kPrincipals.end()) return Grammar("Principal holds RAM, Federated or Service");
+    ASSIGN_OR_RETURN(const auto texts, Texts(members, "Principal"));
+    for (const std::string& text : texts) out.emplace_back(known->second, text);
   }
   return out;
 }
@@ -108,12 +131,9 @@ absl::StatusOr<Statement> ParseStatement(const json::value& value, PolicyKind ki
       if (!std::all_of(out.resources.begin(), out.resources.end(), IsResource))
         return Grammar("a Resource is * or acs:service:region:account:id, with region * for oss");
     } else if (name == "Principal" && kind == PolicyKind::kTrust) {
-      if (!member.is_object() || member.get_object().size() != 1 || !member.get_object().contains("RAM")) {
-        return Grammar("Principal holds RAM and nothing else");
-      }
-      ASSIGN_OR_RETURN(out.principals, Texts(member.get_object().at("RAM"), "Principal"));
+      ASSIGN_OR_RETURN(out.principals, Principals(member));
     } else if (name == "Condition") {
-      ASSIGN_OR_RETURN(out.conditions, Conditions(member));
+      ASSIGN_OR_RETURN(out.conditions, Conditions(member, kind));
     } else {
       return Grammar("unknown member of a statement");
     }
@@ -170,7 +190,11 @@ bool Applies(const Statement& statement, const Ask& ask) {
   };
   if (!any(statement.actions, ask.action, true)) return false;
   if (!statement.resources.empty() && !any(statement.resources, ask.resource, false)) return false;
-  if (!statement.principals.empty() && !any(statement.principals, ask.principal, false)) return false;
+  const bool names_asker =
+      std::any_of(statement.principals.begin(), statement.principals.end(), [&](const auto& principal) {
+        return principal.first == ask.principal_kind && Matches(principal.second, ask.principal);
+      });
+  if (!statement.principals.empty() && !names_asker) return false;
   return std::all_of(statement.conditions.begin(), statement.conditions.end(),
                      [&](const Condition& condition) { return Holds(condition, ask.context); });
 }

@@ -2,8 +2,10 @@
 #include "services/sandbox/sandbox.h"
 
 #include "common/base/status_macros.h"
+#include "common/base/timers.h"
 #include "services/sandbox/admin_endpoint.h"
 #include "services/sandbox/identity_endpoint.h"
+#include "services/sandbox/metadata_endpoint.h"
 #include "services/sandbox/oss_endpoint.h"
 #include "services/sandbox/sts_endpoint.h"
 
@@ -16,22 +18,30 @@ struct Sandbox::Parts {
         clock(real),
         world(in != nullptr ? std::move(in) : World::Default()),
         password(options.password.empty() ? Password() : Password(options.password)),
+        faults(timers, log),
+        stats(timers),
         oss(*world, clock, shelf, log),
-        sts(*world, clock, log),
         identity(real, password),
-        admin(clock, password) {}
+        sts(*world, clock, identity, faults, stats, log),
+        metadata(*world, clock, faults, log),
+        admin(clock, faults, stats, password) {}
 
   const SandboxOptions options;
   SandboxClock clock;
   const std::unique_ptr<World> world;
   const Password password;
+  ThreadTimers timers;
+  FaultScript faults;
+  StsStats stats;
   ObjectShelf shelf;
   OssEndpoint oss;
-  StsEndpoint sts;
   IdentityEndpoint identity;
+  StsEndpoint sts;
+  MetadataEndpoint metadata;
   AdminEndpoint admin;
   std::unique_ptr<http::Server> oss_server;
   std::unique_ptr<http::Server> sts_server;
+  std::unique_ptr<http::Server> metadata_server;
   std::unique_ptr<http::Server> identity_server;
   std::unique_ptr<http::Server> admin_server;
 };
@@ -51,7 +61,6 @@ absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, 
     return http::StartServer(std::move(server), handler);
   };
   ASSIGN_OR_RETURN(parts.oss_server, listen(parts.options.oss_port, parts.oss));
-  ASSIGN_OR_RETURN(parts.sts_server, listen(parts.options.sts_port, parts.sts));
   const auto set_issuer = [&parts](uint16_t port) {
     parts.identity.SetIssuer("http://" + parts.options.public_host + ":" + std::to_string(port));
   };
@@ -60,20 +69,27 @@ absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, 
   if (parts.options.identity_port != 0) set_issuer(parts.options.identity_port);
   ASSIGN_OR_RETURN(parts.identity_server, listen(parts.options.identity_port, parts.identity));
   if (parts.options.identity_port == 0) set_issuer(parts.identity_server->port());
+  // After it, since STS asks it for its issuer.
+  ASSIGN_OR_RETURN(parts.sts_server, listen(parts.options.sts_port, parts.sts));
+  ASSIGN_OR_RETURN(parts.metadata_server, listen(parts.options.metadata_port, parts.metadata));
   ASSIGN_OR_RETURN(parts.admin_server, listen(parts.options.admin_port, parts.admin));
   return out;
 }
 
 uint16_t Sandbox::oss_port() const { return parts_->oss_server->port(); }
 uint16_t Sandbox::sts_port() const { return parts_->sts_server->port(); }
+uint16_t Sandbox::metadata_port() const { return parts_->metadata_server->port(); }
 uint16_t Sandbox::identity_port() const { return parts_->identity_server->port(); }
 uint16_t Sandbox::admin_port() const { return parts_->admin_server->port(); }
 const std::string& Sandbox::issuer() const { return parts_->identity.issuer(); }
 SandboxClock& Sandbox::clock() { return parts_->clock; }
+FaultScript& Sandbox::faults() { return parts_->faults; }
+StsStats& Sandbox::stats() { return parts_->stats; }
 
 void Sandbox::Stop() {
-  for (auto* server :
-       {&parts_->oss_server, &parts_->sts_server, &parts_->identity_server, &parts_->admin_server}) {
+  parts_->faults.Stop();
+  for (auto* server : {&parts_->oss_server, &parts_->sts_server, &parts_->metadata_server,
+                       &parts_->identity_server, &parts_->admin_server}) {
     if (*server != nullptr) (**server).Stop(std::chrono::seconds(5));
   }
 }

@@ -9,7 +9,9 @@
 #include "common/base/clock.h"
 #include "common/base/secret_string.h"
 #include "common/telemetry/log.h"
+#include "services/sandbox/fault_script.h"
 #include "services/sandbox/sandbox_clock.h"
+#include "services/sandbox/sts_stats.h"
 #include "services/sandbox/world.h"
 
 namespace sluice::sandbox {
@@ -20,6 +22,7 @@ struct SandboxOptions {
   // 0 takes a free one.
   uint16_t oss_port = 0;
   uint16_t sts_port = 0;
+  uint16_t metadata_port = 0;
   uint16_t identity_port = 0;
   uint16_t admin_port = 0;
   // What clients call this machine; stands in the issuer, `http://<public_host>:<identity port>`.
@@ -28,8 +31,8 @@ struct SandboxOptions {
   SecretString password;
 };
 
-// STS, OSS, identity provider and admin port over one world, in one object: for `main()` and for tests that
-// run it beside the broker. Thread-safe.
+// STS, OSS, instance metadata, identity provider and admin port over one world, in one object: for `main()`
+// and for tests that run it beside the broker. Thread-safe.
 class Sandbox {
  public:
   // `world` null stands for the default world. `real` and `log` must outlive it. `UNAVAILABLE`
@@ -40,13 +43,19 @@ class Sandbox {
 
   uint16_t oss_port() const;
   uint16_t sts_port() const;
+  uint16_t metadata_port() const;
   uint16_t identity_port() const;
   uint16_t admin_port() const;
   const std::string& issuer() const;
   // What STS and OSS take for now; tests move it.
   SandboxClock& clock();
+  // Trouble on order, as POST /faults gives it.
+  FaultScript& faults();
+  // What STS was asked and answered.
+  StsStats& stats();
 
-  // Lets requests in flight finish for five seconds. Idempotent; blocks.
+  // Resets the calls that a stall holds, lets other requests in flight finish for five seconds. Idempotent;
+  // blocks.
   void Stop();
 
  private:

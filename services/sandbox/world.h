@@ -25,7 +25,10 @@ struct Principal {
   SecretString secret;
   SecretString security_token;
   std::optional<Time> expires;
-  Policy identity_policy;
+  // What trust policies call it: the user's ARN, or that of a session's role.
+  std::string trusted_as;
+  // Shared by the sessions of a role.
+  std::shared_ptr<const Policy> identity_policy;
   std::optional<Policy> session_policy;
 
   bool is_session() const { return expires.has_value(); }
@@ -37,7 +40,7 @@ struct Role {
   std::string id;
   std::chrono::seconds max_session{3600};
   Policy trust;
-  Policy policy;
+  std::shared_ptr<const Policy> policy;
 };
 
 struct Bucket {
@@ -45,11 +48,12 @@ struct Bucket {
   std::string region;
 };
 
-// Who and what exists. Users, roles and buckets stand still after start; sessions come and go. Thread-safe.
+// Who and what exists. Users, roles and buckets stand still after start; sessions come and go, in O(log n)
+// each. Thread-safe.
 class World {
  public:
   World(std::string account, std::vector<Principal> users, std::vector<Role> roles,
-        std::vector<Bucket> buckets);
+        std::vector<Bucket> buckets, std::string instance_role = "");
   // The constants that demo, tests and outside clients use; see the README.
   static std::unique_ptr<World> Default();
 
@@ -57,6 +61,10 @@ class World {
   std::shared_ptr<const Principal> FindKey(std::string_view access_key_id) const;
   const Role* FindRole(std::string_view name) const;
   const Bucket* FindBucket(std::string_view name) const;
+  // The role whose sessions the instance's metadata hands out; null without one.
+  const Role* instance_role() const { return FindRole(instance_role_); }
+  // `acs:ram::<account>:role/<name>`.
+  std::string RoleArn(const Role& role) const { return "acs:ram::" + account_ + ":role/" + role.name; }
 
   // A new session of `role`. Sessions that ended a day ago are forgotten, and their keys unknown from then
   // on.
@@ -66,10 +74,13 @@ class World {
 
  private:
   const std::string account_;
+  const std::string instance_role_;
   std::map<std::string, Role, std::less<>> roles_;
   std::map<std::string, Bucket, std::less<>> buckets_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Principal>, std::less<>> keys_;  // guarded by mutex_
+  // Both guarded by mutex_.
+  std::map<std::string, std::shared_ptr<const Principal>, std::less<>> keys_;
+  std::multimap<Time, std::string> ends_;  // the sessions' keys by when they end
 };
 
 }  // namespace sluice::sandbox

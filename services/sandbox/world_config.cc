@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/sandbox/world_config.h"
 
+#include <algorithm>
 #include <set>
 
 #include "common/base/config_file.h"
@@ -26,6 +27,13 @@ absl::StatusOr<Policy> ReadPolicy(const ConfigSource& source, const std::string&
   return policy;
 }
 
+absl::StatusOr<std::shared_ptr<const Policy>> ReadIdentityPolicy(const ConfigSource& source,
+                                                                 const std::string& field,
+                                                                 const std::string& text) {
+  ASSIGN_OR_RETURN(auto policy, ReadPolicy(source, field, text, PolicyKind::kIdentity));
+  return std::make_shared<const Policy>(std::move(policy));
+}
+
 absl::StatusOr<std::vector<Principal>> ReadUsers(const ConfigSource& source, const SandboxConfig& config) {
   std::vector<Principal> out;
   std::set<std::string> taken;
@@ -44,7 +52,7 @@ absl::StatusOr<std::vector<Principal>> ReadUsers(const ConfigSource& source, con
     principal.access_key_id = user.access_key_id();
     principal.secret = SecretString(user.access_key_secret());
     ASSIGN_OR_RETURN(principal.identity_policy,
-                     ReadPolicy(source, field + ".policy_json", user.policy_json(), PolicyKind::kIdentity));
+                     ReadIdentityPolicy(source, field + ".policy_json", user.policy_json()));
     out.push_back(std::move(principal));
   }
   return out;
@@ -67,8 +75,7 @@ absl::StatusOr<std::vector<Role>> ReadRoles(const ConfigSource& source, const Sa
       return source.Error(field + ".max_session_duration", "must be 1h to 12h");
     ASSIGN_OR_RETURN(role.trust, ReadPolicy(source, field + ".trust_policy_json", given.trust_policy_json(),
                                             PolicyKind::kTrust));
-    ASSIGN_OR_RETURN(role.policy,
-                     ReadPolicy(source, field + ".policy_json", given.policy_json(), PolicyKind::kIdentity));
+    ASSIGN_OR_RETURN(role.policy, ReadIdentityPolicy(source, field + ".policy_json", given.policy_json()));
     out.push_back(std::move(role));
   }
   return out;
@@ -101,7 +108,16 @@ absl::StatusOr<std::unique_ptr<World>> LoadWorld(const std::string& path) {
   ASSIGN_OR_RETURN(auto users, ReadUsers(source, config));
   ASSIGN_OR_RETURN(auto roles, ReadRoles(source, config));
   ASSIGN_OR_RETURN(auto buckets, ReadBuckets(source, config));
-  return std::make_unique<World>(config.account(), std::move(users), std::move(roles), std::move(buckets));
+  if (!config.instance_role().empty()) {
+    const auto role = std::find_if(roles.begin(), roles.end(),
+                                   [&](const Role& one) { return one.name == config.instance_role(); });
+    if (role == roles.end()) return source.Error("instance_role", "must be the name of one of the roles");
+    const Ask ask{"sts:AssumeRole", "", "ecs.aliyuncs.com", {}, PrincipalKind::kService};
+    if (Evaluate(role->trust, ask).verdict != Verdict::kAllowed)
+      return source.Error("instance_role", "must trust the service ecs.aliyuncs.com");
+  }
+  return std::make_unique<World>(config.account(), std::move(users), std::move(roles), std::move(buckets),
+                                 config.instance_role());
 }
 
 }  // namespace sluice::sandbox

@@ -9,7 +9,7 @@ RUN=$(mktemp -d)
 . deploy/demo/services.sh
 trap 'stop_services; rm -rf "$RUN"' EXIT
 
-start_sandbox --oss-port 0 --sts-port 0 --identity-port 0 --admin-port 0
+start_sandbox --oss-port 0 --sts-port 0 --metadata-port 0 --identity-port 0 --admin-port 0
 start_broker 127.0.0.1 127.0.0.1
 export SLUICE_BIN=$BIN SLUICE_RUN=$RUN SLUICE_NODE=$PWD/build/outside/js/
 export SLUICE_OSS=http://127.0.0.1:$OSS_PORT SLUICE_STS=http://127.0.0.1:$STS_PORT

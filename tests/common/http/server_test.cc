@@ -36,7 +36,8 @@ class TextSource final : public BodySource {
   size_t at_ = 0;
 };
 
-// Answers with what it received; `/refuse` stops reading, `/later` answers from another thread.
+// Answers with what it received; `/refuse` stops reading, `/later` answers from another thread, `/reset`
+// cuts.
 class Echo final : public Handler {
  public:
   std::unique_ptr<Exchange> Start(RequestHead head) override {
@@ -53,6 +54,7 @@ class Echo final : public Handler {
         answer.headers = {{"X-Target", head_.target},
                           {"X-Test", std::string(FindHeader(head_.headers, "x-test"))}};
         if (head_.target == "/refuse") answer.status = 403;
+        answer.reset = head_.target == "/reset";
         if (head_.target == "/stream") {
           answer.source = std::make_shared<TextSource>(std::move(body_));
         } else {
@@ -200,6 +202,23 @@ TEST_F(ServerTest, CancelledRequestEndsWithCancelled) {
 
   const absl::Status status = ended.get_future().get();
   EXPECT_TRUE(status.ok() || Reason(status) == "HTTP_CANCELLED") << status;
+}
+
+TEST_F(ServerTest, ResetCutsTheConnectionAndTheServerGoesOn) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(server_->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string request = "GET /reset HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_EQ(write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
+  char byte = 0;
+  EXPECT_EQ(read(fd, &byte, 1), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  close(fd);
+
+  EXPECT_THAT(Fetch(*client_, {"GET", Url("/plain"), {}, ""}), IsOk());
 }
 
 }  // namespace

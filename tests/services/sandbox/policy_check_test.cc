@@ -105,5 +105,38 @@ TEST(ParsePolicyTest, RefusesWhatTheGrammarDoesNotName) {
               IsOk());
 }
 
+TEST(ParsePolicyTest, TrustPoliciesNamePrincipalsOfThreeKinds) {
+  const auto trust = [](const std::string& principal, const std::string& condition = "") {
+    return ParsePolicy(
+        R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":)" +
+            principal + condition + "}]}",
+        PolicyKind::kTrust);
+  };
+  for (const char* bad : {"{}", "[]", R"("*")", R"({"RAM":[]})", R"({"RAM":1})", R"({"Ram":"a"})",
+                          R"({"RAM":"a","Other":"b"})", R"({"Federated":[1]})"}) {
+    EXPECT_THAT(trust(bad), FailsWith(absl::StatusCode::kInvalidArgument, "POLICY_GRAMMAR")) << bad;
+  }
+  const auto policy = trust(R"({"RAM":["acs:ram::1:user/a"],"Federated":"acs:ram::1:oidc-provider/p"})",
+                            R"(,"Condition":{"StringLike":{"oidc:sub":"system:serviceaccount:*"}})");
+  ASSERT_THAT(policy, IsOk());
+  const auto verdict = [&](PrincipalKind kind, const char* principal, const char* sub) {
+    return Evaluate(*policy, {"sts:AssumeRole", "", principal, {{"oidc:sub", sub}}, kind}).verdict;
+  };
+  const char* const sub = "system:serviceaccount:a:b";
+  EXPECT_EQ(verdict(PrincipalKind::kFederated, "acs:ram::1:oidc-provider/p", sub), Verdict::kAllowed);
+  EXPECT_EQ(verdict(PrincipalKind::kFederated, "acs:ram::1:oidc-provider/p", "other"),
+            Verdict::kImplicitDeny);
+  EXPECT_EQ(verdict(PrincipalKind::kFederated, "acs:ram::1:user/a", sub), Verdict::kImplicitDeny);
+  EXPECT_EQ(verdict(PrincipalKind::kRam, "acs:ram::1:oidc-provider/p", sub), Verdict::kImplicitDeny);
+  EXPECT_EQ(verdict(PrincipalKind::kRam, "acs:ram::1:user/a", sub), Verdict::kAllowed);
+  EXPECT_EQ(verdict(PrincipalKind::kService, "ecs.aliyuncs.com", sub), Verdict::kImplicitDeny);
+}
+
+TEST(ParsePolicyTest, KeysOfOidcAreForTrustPoliciesAlone) {
+  EXPECT_THAT(ParsePolicy(R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*",)"
+                          R"("Condition":{"StringEquals":{"oidc:sub":"a"}}}]})"),
+              FailsWith(absl::StatusCode::kInvalidArgument, "POLICY_GRAMMAR"));
+}
+
 }  // namespace
 }  // namespace sluice::sandbox

@@ -1,48 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/sandbox/sts_endpoint.h"
 
-#include "common/aliyun/api_signer.h"
-#include "common/base/json.h"
 #include "common/crypto/encoding.h"
 #include "common/crypto/hmac.h"
-#include "gmock/gmock.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_log.h"
+#include "tests/services/sandbox/sts_fixture.h"
 
 namespace sluice::sandbox {
 namespace {
 
-constexpr char kRole[] = "acs:ram::1000000000000001:role/sluice-uploader";
-
-class StsEndpointTest : public ::testing::Test {
- protected:
-  http::Answer Send(http::Request request) {
-    http::RequestHead head;
-    head.method = request.method;
-    head.target = "/";
-    head.headers = request.headers;
-    auto exchange = endpoint_.Start(std::move(head));
-    EXPECT_TRUE(exchange->OnBody(request.body).ok());
-    http::Answer out;
-    exchange->OnEnd([&](http::Answer answer) { out = std::move(answer); });
-    return out;
-  }
-  http::Answer Assume(aliyun::Pairs parameters, const std::string& secret = "sandbox-broker-secret") {
-    return Send(aliyun::SignApiCall({"http://sts", "AssumeRole", "2015-04-01", std::move(parameters)},
-                                    {"SANDBOXBROKERKEYID00", SecretString(secret), {}, std::nullopt},
-                                    clock_.Now(), "nonce" + std::to_string(++nonce_)));
-  }
-  static std::string Code(const http::Answer& answer) {
-    return std::string(JsonText(ParseJson(answer.body)->get_object(), "Code"));
-  }
-
-  sluice::testing::FakeClock real_;
-  SandboxClock clock_{real_};
-  std::unique_ptr<World> world_ = World::Default();
-  sluice::testing::FakeLog log_;
-  StsEndpoint endpoint_{*world_, clock_, log_};
-  int nonce_ = 0;
-};
+using sluice::testing::IsOk;
+using StsEndpointTest = StsTest;
 
 TEST_F(StsEndpointTest, IssuesASessionWithTheLifeAskedFor) {
   const http::Answer answer =
@@ -155,6 +122,87 @@ TEST_F(StsEndpointTest, GarbageIsAnError) {
     http::Request request{"POST", "", {{"Content-Type", "application/x-www-form-urlencoded"}}, body};
     EXPECT_GE(Send(request).status, 400) << body;
   }
+}
+
+TEST_F(StsEndpointTest, ARolesSessionMayAssumeWhatTrustsTheRole) {
+  const auto session = world_->IssueSession(*world_->FindRole("sluice-broker"), "pod", std::nullopt,
+                                            clock_.Now(), std::chrono::hours(1));
+  aliyun::Credentials credentials{session->access_key_id, session->secret, session->security_token,
+                                  std::nullopt};
+  const aliyun::Pairs uploader = {{"RoleArn", kRole}, {"RoleSessionName", "alice"}};
+
+  EXPECT_EQ(Send(Signed("AssumeRole", uploader, credentials)).status, 200);
+  EXPECT_EQ(
+      Code(Send(Signed("AssumeRole", {{"RoleArn", kBrokerRole}, {"RoleSessionName", "alice"}}, credentials))),
+      "NoPermission");
+  const http::Answer uploaded = Assume(uploader);
+  EXPECT_EQ(Code(Send(Signed("AssumeRole", uploader,
+                             Session(ParseJson(uploaded.body)->as_object().at("Credentials"))))),
+            "NoPermission");
+  credentials.security_token = {};
+  EXPECT_EQ(Code(Send(Signed("AssumeRole", uploader, credentials))), "MissingSecurityToken");
+  credentials.security_token = SecretString("CAISother");
+  EXPECT_EQ(Code(Send(Signed("AssumeRole", uploader, credentials))),
+            "InvalidSecurityToken.MismatchWithAccessKey");
+}
+
+TEST_F(StsEndpointTest, OrderedRefusalsAreWordedAsTheVendorsAndCostNothing) {
+  const aliyun::Pairs parameters = {{"RoleArn", kRole}, {"RoleSessionName", "alice"}};
+  const http::Request request =
+      Signed("AssumeRole", parameters,
+             {"SANDBOXBROKERKEYID00", SecretString("sandbox-broker-secret"), {}, std::nullopt});
+  const std::tuple<const char*, int, const char*> cases[] = {
+      {"service=sts&kind=throttle&value=0", 400, "Throttling.User"},
+      {"service=sts&kind=error&value=500", 500, "InternalError"},
+      {"service=sts&kind=error&value=503", 503, "ServiceUnavailable"},
+      {"service=sts&kind=error&value=502", 502, "InternalError"}};
+  for (const auto& [order, status, code] : cases) {
+    faults_.Clear();
+    ASSERT_THAT(faults_.Arm(order), IsOk());
+    const http::Answer answer = Send(request);
+    EXPECT_EQ(answer.status, status) << order;
+    EXPECT_EQ(Code(answer), code) << order;
+    EXPECT_FALSE(JsonText(ParseJson(answer.body)->as_object(), "RequestId").empty());
+  }
+  faults_.Clear();
+
+  EXPECT_EQ(Send(request).status, 200);  // the nonce was not used
+
+  const auto counts = stats_.Read();
+  EXPECT_EQ(counts.sessions_issued, 1u);
+  EXPECT_EQ(counts.received.at("AssumeRole"), 5u);
+  EXPECT_EQ(counts.Answered("AssumeRole", "InternalError"), 2u);
+  EXPECT_EQ(counts.Answered("AssumeRole", "Throttling.User"), 1u);
+}
+
+TEST_F(StsEndpointTest, AThrottleComesBeforeTheSignature) {
+  ASSERT_THAT(faults_.Arm("service=sts&kind=throttle&value=1"), IsOk());
+  EXPECT_EQ(Code(Assume({{"RoleArn", kRole}, {"RoleSessionName", "alice"}}, "wrong")),
+            "SignatureDoesNotMatch");
+  EXPECT_EQ(Code(Assume({{"RoleArn", kRole}, {"RoleSessionName", "alice"}}, "wrong")), "Throttling.User");
+  timers_.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(Assume({{"RoleArn", kRole}, {"RoleSessionName", "alice"}}).status, 200);
+}
+
+TEST_F(StsEndpointTest, AClockThatIsOffIsStssAlone) {
+  ASSERT_THAT(faults_.Arm("service=sts&kind=clock&value=-16m"), IsOk());
+  const http::Answer off = Assume({{"RoleArn", kRole}, {"RoleSessionName", "alice"}});
+  EXPECT_EQ(Code(off), "InvalidTimeStamp.Expired");
+  EXPECT_EQ(http::FindHeader(off.headers, "Date"), "Wed, 31 Dec 2025 23:44:00 GMT");
+  ASSERT_THAT(faults_.Arm("service=sts&kind=clock&value=10m"), IsOk());
+  const http::Answer answer = Assume({{"RoleArn", kRole}, {"RoleSessionName", "alice"}});
+  EXPECT_EQ(ParseJson(answer.body)->at("Credentials").at("Expiration").as_string(), "2026-01-01T01:10:00Z");
+  EXPECT_EQ(clock_.offset(), std::chrono::seconds(0));
+}
+
+TEST_F(StsEndpointTest, ActionsThatAreNoneAreCountedTogether) {
+  for (const char* action : {"DropTables", "", "assumerole"}) {
+    Send(Signed(action, {},
+                {"SANDBOXBROKERKEYID00", SecretString("sandbox-broker-secret"), {}, std::nullopt}));
+  }
+  Send({"POST", "", {{"Content-Type", "application/x-www-form-urlencoded"}}, "%", nullptr, nullptr});
+  EXPECT_EQ(stats_.Read().received.size(), 1u);
+  EXPECT_EQ(stats_.Read().received.at("other"), 4u);
 }
 
 }  // namespace

@@ -53,9 +53,49 @@ TEST_F(WorldConfigTest, TheSampleIsTheDefaultWorld) {
          {"acs:oss:*:*:sluice-demo/uploads/a", "acs:oss:*:*:sluice-demo", "acs:oss:*:*:other/uploads/a"}) {
       for (const char* acl : {"private", "public-read"}) {
         const Ask ask{action, resource, "", {{"oss:Prefix", "uploads/a"}, {"oss:x-oss-object-acl", acl}}};
-        EXPECT_EQ(Evaluate(role->policy, ask).verdict, Evaluate(standard_role->policy, ask).verdict)
+        EXPECT_EQ(Evaluate(*role->policy, ask).verdict, Evaluate(*standard_role->policy, ask).verdict)
             << action << resource;
       }
+    }
+  }
+}
+
+TEST_F(WorldConfigTest, TheSamplesRolesTrustWhomTheDefaultOnesTrust) {
+  const auto world = LoadWorld(Sample());
+  ASSERT_THAT(world, IsOk());
+  const auto standard = World::Default();
+  const std::string start = "acs:ram::1000000000000001:";
+  ASSERT_NE((*world)->instance_role(), nullptr);
+  EXPECT_EQ((*world)->instance_role()->name, standard->instance_role()->name);
+  for (const char* name : {"sluice-uploader", "sluice-broker"}) {
+    const Role* role = (*world)->FindRole(name);
+    const Role* standard_role = standard->FindRole(name);
+    ASSERT_NE(role, nullptr);
+    EXPECT_EQ(role->id, standard_role->id);
+    EXPECT_EQ(role->max_session, standard_role->max_session);
+    size_t allowed = 0;
+    for (const std::string& principal :
+         {start + "user/broker", start + "role/sluice-broker", start + "role/sluice-uploader",
+          start + "oidc-provider/sandbox", std::string("ecs.aliyuncs.com")}) {
+      for (const char* sub :
+           {"system:serviceaccount:sluice:sluice-broker", "system:serviceaccount:sluice:other"}) {
+        for (const char* aud : {"sts.aliyuncs.com", "sluice"}) {
+          for (auto kind : {PrincipalKind::kRam, PrincipalKind::kFederated, PrincipalKind::kService}) {
+            const Ask ask{"sts:AssumeRole", "", principal, {{"oidc:sub", sub}, {"oidc:aud", aud}}, kind};
+            const Verdict verdict = Evaluate(role->trust, ask).verdict;
+            EXPECT_EQ(verdict, Evaluate(standard_role->trust, ask).verdict)
+                << name << principal << sub << aud;
+            allowed += verdict == Verdict::kAllowed ? 1 : 0;
+          }
+        }
+      }
+    }
+    // The user and the role, whatever the rest; the instance likewise, and the one subject with the one
+    // audience.
+    EXPECT_EQ(allowed, std::string_view(name) == "sluice-uploader" ? 8u : 5u);
+    for (const std::string& resource : {start + "role/sluice-uploader", start + "role/sluice-broker"}) {
+      const Ask ask{"sts:AssumeRole", resource, "", {}};
+      EXPECT_EQ(Evaluate(*role->policy, ask).verdict, Evaluate(*standard_role->policy, ask).verdict);
     }
   }
 }
@@ -70,6 +110,9 @@ TEST_F(WorldConfigTest, EveryMistakeHasItsPlaceAndMend) {
       {"\"Resource\":\"acs:ram", "\"Res\":\"acs:ram", "users[0].policy_json: unknown member"},
       {"\"Principal\"", "\"Resource\"", "roles[0].trust_policy_json"},
       {"max_session_duration: 1h", "max_session_duration: 30m", "must be 1h to 12h"},
+      {"instance_role: sluice-broker", "instance_role: other", "must be the name of one of the roles"},
+      {"instance_role: sluice-broker", "instance_role: sluice-uploader", "must trust the service"},
+      {"\"Federated\"", "\"Fed\"", "roles[1].trust_policy_json"},
       {"name: sluice-demo", "name: Sluice_Demo", "buckets[0].name"},
       {"region: cn-hangzhou", "region: ''", "buckets[0].region"},
       {"region: cn-hangzhou", "region: cn-hangzhou\n  - {name: sluice-demo, region: cn-hangzhou}",
