@@ -122,7 +122,7 @@ class Stage:
                         "/CN=sluice-bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.run / "key.pem", "-out",
                         self.run / "cert.pem"], check=True, capture_output=True)
         try:
-            self.sandbox = self.start("sandbox", [BIN / "sluice-sandbox", *[f"--{one}-port=0" for one in ("oss", "sts", "identity", "admin")]])
+            self.sandbox = self.start("sandbox", [BIN / "sluice-sandbox", *[f"--{one}-port=0" for one in ("oss", "sts", "metadata", "identity", "admin")]])
         except BaseException:
             self.__exit__()
             raise
