@@ -18,7 +18,7 @@ Failure Refused(const char* reason, std::string_view what) {
   return Fail(absl::StatusCode::kUnauthenticated, reason, what);
 }
 
-absl::StatusOr<Caller> FromCertificate(const CertificateProvider& provider, std::string_view pem) {
+absl::StatusOr<Authenticator::Known> FromCertificate(const CertificateProvider& provider, std::string_view pem) {
   ASSIGN_OR_RETURN(const CertificateNames names, ReadCertificateNames(pem));
   const bool uri = provider.kind == CertificateProvider::Kind::kUri;
   const auto& candidates = uri ? names.uris : names.dns;
@@ -29,7 +29,7 @@ absl::StatusOr<Caller> FromCertificate(const CertificateProvider& provider, std:
   Caller out{provider.name, candidates.front(), {}, false, std::nullopt};
   out.claims["uri"] = boost::json::value_from(names.uris);
   out.claims["dns"] = boost::json::value_from(names.dns);
-  return out;
+  return std::make_shared<const Caller>(std::move(out));
 }
 
 }  // namespace
@@ -44,12 +44,14 @@ void Authenticator::Authenticate(const Proof& proof, Done done) const {
     auto ticket = providers_.tickets->Open(proof.ticket, clock_.Now());
     if (!ticket.ok()) return done(ticket.status());
     TicketParty subject = ticket->subject;
-    return done(Caller{std::move(subject.provider), std::move(subject.subject), std::move(subject.claims),
-                       false, *std::move(ticket)});
+    return done(std::make_shared<const Caller>(Caller{std::move(subject.provider), std::move(subject.subject),
+                                                      std::move(subject.claims), false, *std::move(ticket)}));
   }
   if (!proof.client_certificate.empty() && providers_.certificate)
     return done(FromCertificate(*providers_.certificate, proof.client_certificate));
-  if (providers_.anonymous) return done(Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt});
+  if (providers_.anonymous) 
+    return done(std::make_shared<const Caller>(
+        Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt}));
   done(Refused("TOKEN_MISSING", "no proof of who is calling; send `authorization: Bearer <JWT>`"));
 }
 
@@ -61,7 +63,7 @@ void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) c
   const std::string digest = crypto::Sha256(authorization);
   if (auto known = verified_.Find(digest, clock_.Now());
       known && providers_.jwt[known->provider].keys->Current() == known->keys)
-    return done(*known->caller);
+    return done(known->caller);
   auto token = ParseJwt(authorization);
   if (!token.ok()) return done(token.status());
   const auto found = std::find_if(providers_.jwt.begin(), providers_.jwt.end(), [&](const auto& provider) {
@@ -84,13 +86,14 @@ void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) c
   });
 }
 
-absl::StatusOr<Caller> Authenticator::Verify(const UnverifiedJwt& token, size_t provider,
-                                             const std::string& digest,
-                                             const std::shared_ptr<const Jwks>& keys) const {
+absl::StatusOr<Authenticator::Known> Authenticator::Verify(const UnverifiedJwt& token, size_t provider,
+                                                           const std::string& digest,
+                                                           const std::shared_ptr<const Jwks>& keys) const {
   const JwtProvider& known = providers_.jwt[provider];
   ASSIGN_OR_RETURN(const Time expires, VerifyJwt(token, *keys, known.rules, clock_.Now()));
-  Caller caller{known.name, std::string(JsonText(token.claims, "sub")), token.claims, false, std::nullopt};
-  verified_.Put(digest, {std::make_shared<const Caller>(caller), expires, provider, keys});
+  auto caller = std::make_shared<const Caller>(
+      Caller{known.name, std::string(JsonText(token.claims, "sub")), token.claims, false, std::nullopt});
+  verified_.Put(digest, {caller, expires, provider, keys}, token.signed_text.size());
   return caller;
 }
 

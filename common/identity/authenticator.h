@@ -54,11 +54,13 @@ struct Proof {
 // Turns a caller's proof into a caller. Thread-safe; never blocks.
 class Authenticator {
  public:
-  using Done = absl::AnyInvocable<void(absl::StatusOr<Caller>)>;
+  // The same caller for the same token while it is remembered.
+  using Known = std::shared_ptr<const Caller>;
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Known>)>;
 
-  // `clock` must outlive it.
-  Authenticator(IdentityProviders providers, const Clock& clock)
-      : providers_(std::move(providers)), clock_(clock) {}
+  // `clock` must outlive it. `max_bytes` bounds what is remembered of verified tokens.
+  Authenticator(IdentityProviders providers, const Clock& clock, uint64_t max_bytes = 16 << 20)
+      : providers_(std::move(providers)), clock_(clock), verified_(max_bytes) {}
 
   // Calls `done` exactly once: at once, or, for a token whose key is unknown, after the provider's keys were
   // fetched again, on a thread that must not be blocked. A certificate counts only without a token and a
@@ -68,10 +70,12 @@ class Authenticator {
   // delay while the provider's keys were never obtained.
   void Authenticate(const Proof& proof, Done done) const;
 
+  uint64_t remembered_bytes() const { return verified_.bytes(); }
+
  private:
   void AuthenticateJwt(std::string_view authorization, Done done) const;
-  absl::StatusOr<Caller> Verify(const UnverifiedJwt& token, size_t provider, const std::string& digest,
-                                const std::shared_ptr<const Jwks>& keys) const;
+  absl::StatusOr<Known> Verify(const UnverifiedJwt& token, size_t provider, const std::string& digest,
+                               const std::shared_ptr<const Jwks>& keys) const;
 
   const IdentityProviders providers_;
   const Clock& clock_;

@@ -2,37 +2,18 @@
 #include "common/identity/verified_tokens.h"
 
 namespace sluice::identity {
-namespace {
 
-constexpr size_t kMostKept = 8192;
-
-}  // namespace
-
-std::optional<VerifiedTokens::Entry> VerifiedTokens::Find(const std::string& digest, Time now) {
-  std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(digest);
-  if (found == nodes_.end()) return std::nullopt;
-  if (now >= found->second->entry.expires) {
-    used_.erase(found->second);
-    nodes_.erase(found);
-    return std::nullopt;
-  }
-  used_.splice(used_.begin(), used_, found->second);
-  return found->second->entry;
+std::shared_ptr<const VerifiedTokens::Entry> VerifiedTokens::Find(const std::string& digest, Time now) {
+  auto found = entries_.Find(digest);
+  if (found == nullptr || now < found->expires) return found;
+  entries_.Erase(digest);
+  return nullptr;
 }
 
-void VerifiedTokens::Put(const std::string& digest, Entry entry) {
-  std::lock_guard lock(mutex_);
-  if (const auto found = nodes_.find(digest); found != nodes_.end()) {
-    found->second->entry = std::move(entry);
-    return;
-  }
-  used_.push_front({digest, std::move(entry)});
-  nodes_[digest] = used_.begin();
-  if (used_.size() > kMostKept) {
-    nodes_.erase(used_.back().digest);
-    used_.pop_back();
-  }
+void VerifiedTokens::Put(const std::string& digest, Entry entry, size_t token_bytes) {
+  // Claims as parsed take about three times their text; the rest is the entry and its place.
+  const size_t cost = 512 + 3 * token_bytes;
+  entries_.Put(digest, std::make_shared<const Entry>(std::move(entry)), cost);
 }
 
 }  // namespace sluice::identity

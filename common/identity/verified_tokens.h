@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <list>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <unordered_map>
 
+#include "common/base/bounded_cache.h"
 #include "common/base/clock.h"
 #include "common/identity/caller.h"
 #include "common/identity/jwks.h"
@@ -16,7 +13,7 @@ namespace sluice::identity {
 
 // Callers whose JWT was verified before, so that the same token need not be verified again. Named by a
 // digest; no token is kept. An entry counts until the token expires or the keys that verified it were
-// replaced. Holds the 8,192 used last. Thread-safe.
+// replaced. Thread-safe.
 class VerifiedTokens {
  public:
   struct Entry {
@@ -27,18 +24,17 @@ class VerifiedTokens {
     size_t provider = 0;
     std::shared_ptr<const Jwks> keys;
   };
-  // Absent, and forgotten, once it has expired. Whether the keys are still current is the asker's to judge.
-  std::optional<Entry> Find(const std::string& digest, Time now);
-  void Put(const std::string& digest, Entry entry);
+  // Of all entries together.
+  explicit VerifiedTokens(uint64_t max_bytes) : entries_(max_bytes) {}
+
+  // Null, and forgotten, once it has expired. Whether the keys are still current is the asker's to judge.
+  std::shared_ptr<const Entry> Find(const std::string& digest, Time now);
+  // `token_bytes` is the token's length, from which the entry's is guessed.
+  void Put(const std::string& digest, Entry entry, size_t token_bytes);
+  uint64_t bytes() const { return entries_.cost(); }
 
  private:
-  struct Node {
-    std::string digest;
-    Entry entry;
-  };
-  std::mutex mutex_;
-  std::list<Node> used_;                                              // guarded by mutex_; latest first
-  std::unordered_map<std::string, std::list<Node>::iterator> nodes_;  // guarded by mutex_
+  BoundedCache<const Entry> entries_;
 };
 
 }  // namespace sluice::identity

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ struct CallContext {
   Deadline deadline = Deadline::After(std::chrono::seconds(10));
   // Cancelled when the caller no longer waits.
   CancelToken cancel;
+  // What the call is served by, which must not end before it. Null where that outlives all calls.
+  std::shared_ptr<const void> keepalive;
   // 16 hex digits, made here; in every answer, log and audit line.
   std::string request_id;
   // 32 hex digits: the caller's W3C trace, or a new one.

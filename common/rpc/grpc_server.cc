@@ -122,9 +122,14 @@ absl::Status GrpcServer::Start() {
   return absl::OkStatus();
 }
 
-void GrpcServer::Stop(std::chrono::milliseconds grace) {
+void GrpcServer::AnnounceEnd() {
   if (running_ == nullptr) return;
   if (auto* health = running_->server->GetHealthCheckService()) health->Shutdown();
+}
+
+void GrpcServer::Stop(std::chrono::milliseconds grace) {
+  if (running_ == nullptr) return;
+  AnnounceEnd();
   running_->server->Shutdown(std::chrono::system_clock::now() + grace);
   calls_.AwaitZero();  // a queue must not be shut down while a call may still answer into it
   for (auto& queue : running_->queues) queue->Shutdown();

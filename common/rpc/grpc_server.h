@@ -83,7 +83,9 @@ class GrpcServer {
   // `UNAVAILABLE` `LISTEN_FAILED` when the address is taken or not local.
   absl::Status Start();
   int port() const { return port_; }
-  // Says `NOT_SERVING` to health checks, takes no new call, lets those under way finish until `grace` has
+  // Says `NOT_SERVING` to health checks, and serves on.
+  void AnnounceEnd();
+  // AnnounceEnd; takes no new call, lets those under way finish until `grace` has
   // passed, then cancels them. Idempotent; blocks.
   void Stop(std::chrono::milliseconds grace);
 

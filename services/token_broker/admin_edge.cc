@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/admin_edge.h"
 
+#include "common/http/target.h"
+#include "common/telemetry/metrics.h"
+
 namespace sluice::broker {
 namespace {
 
+constexpr char kList[] =
+    "/healthz       the process answers\n"
+    "/healthz?deep  what it knows of the things it needs\n"
+    "/readyz        config good, listening, not draining\n"
+    "/metrics       for Prometheus\n";
+
 class Fixed final : public http::Exchange {
  public:
-  Fixed(int status, std::string text) {
-    answer_.status = status;
-    answer_.headers = {{"Content-Type", "text/plain"}, {"Cache-Control", "no-store"}};
-    answer_.body = std::move(text) + "\n";
-  }
+  explicit Fixed(http::Answer answer) : answer_(std::move(answer)) {}
   absl::Status OnBody(std::string_view) override { return absl::OkStatus(); }
   void OnEnd(Respond respond) override { respond(std::move(answer_)); }
 
@@ -18,15 +23,51 @@ class Fixed final : public http::Exchange {
   http::Answer answer_;
 };
 
+http::Answer Say(int status, std::string body, const char* type = "text/plain") {
+  return {status, {{"Content-Type", type}, {"Cache-Control", "no-store"}}, std::move(body), nullptr};
+}
+
+http::Answer Json(int status, const boost::json::object& body) {
+  return Say(status, boost::json::serialize(body) + "\n", "application/json");
+}
+
 }  // namespace
 
+http::Answer AdminEdge::Deep() const {
+  const Health health = sources_.deep ? sources_.deep() : Health();
+  boost::json::object body{{"healthy", health.good}};
+  for (const auto& part : health.parts) body.insert(part);
+  return Json(health.good ? 200 : 503, body);
+}
+
+http::Answer AdminEdge::Ready() const {
+  const State state = state_;
+  // Without a good config there is no broker, and a bad new one leaves the good one in force.
+  return Json(state == State::kServing ? 200 : 503, {{"ready", state == State::kServing},
+                                                     {"config", true},
+                                                     {"listening", state != State::kStarting},
+                                                     {"draining", state == State::kDraining}});
+}
+
+http::Answer AdminEdge::AnswerTo(const http::RequestHead& head) const {
+  const auto target = http::ParseTarget(head.target);
+  const std::string path = target ? target->path : std::string();
+  const bool metrics = path == "/metrics" && sources_.metrics;
+  if (path != "/" && path != "/healthz" && path != "/readyz" && !metrics)
+    return Say(404, std::string("nothing is here; try\n") + kList);
+  if (head.method != "GET" && head.method != "HEAD") {
+    http::Answer answer = Say(405, "GET only\n");
+    answer.headers.emplace_back("Allow", "GET, HEAD");
+    return answer;
+  }
+  if (path == "/") return Say(200, kList);
+  if (metrics) return Say(200, sources_.metrics(), telemetry::Metrics::kContentType);
+  if (path == "/readyz") return Ready();
+  return target->Has("deep") ? Deep() : Say(200, "ok\n");
+}
+
 std::unique_ptr<http::Exchange> AdminEdge::Start(http::RequestHead head) {
-  const std::string path = head.target.substr(0, head.target.find('?'));
-  if (path != "/healthz" && path != "/readyz")
-    return std::make_unique<Fixed>(404, "/healthz and /readyz are here");
-  if (head.method != "GET" && head.method != "HEAD") return std::make_unique<Fixed>(405, "GET only");
-  if (path == "/healthz") return std::make_unique<Fixed>(200, "ok");
-  return ready_ ? std::make_unique<Fixed>(200, "ready") : std::make_unique<Fixed>(503, "draining");
+  return std::make_unique<Fixed>(AnswerTo(head));
 }
 
 }  // namespace sluice::broker

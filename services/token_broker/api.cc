@@ -2,6 +2,7 @@
 #include "services/token_broker/api.h"
 
 #include <algorithm>
+#include <array>
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -48,16 +49,17 @@ void SetScope(const Access& access, token::v1::Scope& out) {
 // Here, and in the two below, what was minted or signed is revealed to its caller; nowhere else.
 IssueTokenResponse Answer(const IssuedToken& issued) {
   IssueTokenResponse out;
+  const aliyun::Credentials& from = issued.token->credentials;
   auto& credentials = *out.mutable_credentials();
-  credentials.set_access_key_id(issued.credentials.access_key_id);
-  credentials.set_access_key_secret(issued.credentials.access_key_secret.Reveal());
-  credentials.set_security_token(issued.credentials.security_token.Reveal());
-  SetTime(issued.expires, *out.mutable_expire_time());
+  credentials.set_access_key_id(from.access_key_id);
+  credentials.set_access_key_secret(from.access_key_secret.Reveal());
+  credentials.set_security_token(from.security_token.Reveal());
+  SetTime(issued.token->expires, *out.mutable_expire_time());
   SetTime(issued.refresh_after, *out.mutable_refresh_after());
   SetTime(issued.now, *out.mutable_server_time());
-  SetScope(issued.plan.access, *out.mutable_scope());
-  out.set_grant_id(issued.grant_id);
-  out.set_policy_json(issued.plan.policy_json);
+  SetScope(issued.planned->plan.access, *out.mutable_scope());
+  out.set_grant_id(issued.token->grant_id);
+  out.set_policy_json(issued.planned->plan.policy_json);
   return out;
 }
 
@@ -99,51 +101,91 @@ absl::AnyInvocable<void(absl::StatusOr<From>)> AnswerWith(Api::Done<To> done) {
   };
 }
 
+const char* NameOf(BrokerMetrics::Method method) {
+  constexpr std::array kNames = {"IssueToken",  "SignUrl",    "SignPostForm", "PlanUpload",
+                                 "IssueTicket", "ListGrants", "ExplainAccess"};
+  return kNames[static_cast<size_t>(method)];
+}
+
 }  // namespace
 
+// A call that was taken on, until nobody needs it any more.
+class Api::Call {
+ public:
+  Call(Load& load, rpc::CallContext given, Timers::SteadyTime now)
+      : context(std::move(given)), began(now), load_(load) {}
+  ~Call() { load_.Leave(); }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  rpc::CallContext context;
+  const Timers::SteadyTime began;
+
+ private:
+  Load& load_;
+};
+
 template <typename AnswerType, typename Then>
-void Api::WithCaller(const char* method, rpc::CallContext context, Done<AnswerType> done, Then then) {
+void Api::WithCaller(Method method, rpc::CallContext context, Done<AnswerType> done, Then then) {
+  const auto began = std::chrono::steady_clock::now();
+  if (absl::Status full = parts_.load.Enter(); !full.ok()) {
+    parts_.metrics.Called(method, full, std::chrono::steady_clock::now() - began);
+    return done(full);
+  }
   rpc::BelieveProxies(parts_.trusted_proxies, context);
   // Shared, so that the proof stays where it is while it is judged.
-  auto shared = std::make_shared<rpc::CallContext>(std::move(context));
-  const identity::Proof proof{shared->authorization, shared->ticket, shared->client_certificate};
-  parts_.authenticator.Authenticate(proof, [this, method, shared, done = std::move(done),
+  auto call = std::make_shared<Call>(parts_.load, std::move(context), began);
+  done = [&metrics = parts_.metrics, method, call,
+          done = std::move(done)](absl::StatusOr<AnswerType> answer) mutable {
+    metrics.Called(method, answer.status(), std::chrono::steady_clock::now() - call->began);
+    done(std::move(answer));
+  };
+  const rpc::CallContext& known_by = call->context;
+  const identity::Proof proof{known_by.authorization, known_by.ticket, known_by.client_certificate};
+  parts_.authenticator.Authenticate(proof, [this, method, call, done = std::move(done),
                                             then = std::move(then)](
-                                               absl::StatusOr<identity::Caller> caller) mutable {
-    if (!caller.ok()) {
-      RecordRefusal(parts_.audit, BeginRecord(method, *shared, nullptr, parts_.clock.Now()), caller.status());
-      return done(caller.status());
+                                               absl::StatusOr<identity::Authenticator::Known>
+                                                   caller) mutable {
+    const rpc::CallContext& from = call->context;
+    absl::Status refused = caller.status();
+    if (caller.ok()) refused = parts_.load.TakeOfSubject((*caller)->provider, (*caller)->subject);
+    if (!refused.ok()) {
+      RecordRefusal(
+          parts_.audit,
+          BeginRecord(NameOf(method), from, caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
+          refused);
+      return done(refused);
     }
-    const Known known{*std::move(caller), {shared->peer, shared->tls}, parts_.denied.Get(), *shared};
+    const Known known{{parts_.grants, parts_.denied.Get(), *std::move(caller), {from.peer, from.tls}}, from};
     then(known, std::move(done));
   });
 }
 
 void Api::IssueToken(IssueTokenRequest request, rpc::CallContext context, Done<IssueTokenResponse> done) {
-  WithCaller("IssueToken", std::move(context), std::move(done),
+  WithCaller(Method::kIssueToken, std::move(context), std::move(done),
              [this, request = std::move(request)](const Known& known, auto then) {
                IssueKnown(known, request, std::move(then));
              });
 }
 
 void Api::IssueKnown(const Known& known, const IssueTokenRequest& request, Done<IssueTokenResponse> done) {
-  parts_.issuer.Issue(JudgeFor(known), request, known.context, AnswerWith<IssuedToken>(std::move(done)));
+  parts_.issuer.Issue(known.asker, request, known.context, AnswerWith<IssuedToken>(std::move(done)));
 }
 
 void Api::SignUrl(SignUrlRequest request, rpc::CallContext context, Done<SignUrlResponse> done) {
-  WithCaller("SignUrl", std::move(context), std::move(done),
+  WithCaller(Method::kSignUrl, std::move(context), std::move(done),
              [this, request = std::move(request)](const Known& known, auto then) {
                SignUrlKnown(known, request, std::move(then));
              });
 }
 
 void Api::SignUrlKnown(const Known& known, const SignUrlRequest& request, Done<SignUrlResponse> done) {
-  parts_.presigner.SignUrls(JudgeFor(known), request, known.context, AnswerWith<SignedUrls>(std::move(done)));
+  parts_.presigner.SignUrls(known.judge(), request, known.context, AnswerWith<SignedUrls>(std::move(done)));
 }
 
 void Api::SignPostForm(SignPostFormRequest request, rpc::CallContext context,
                        Done<SignPostFormResponse> done) {
-  WithCaller("SignPostForm", std::move(context), std::move(done),
+  WithCaller(Method::kSignPostForm, std::move(context), std::move(done),
              [this, request = std::move(request)](const Known& known, auto then) {
                SignFormKnown(known, request, std::move(then));
              });
@@ -151,11 +193,11 @@ void Api::SignPostForm(SignPostFormRequest request, rpc::CallContext context,
 
 void Api::SignFormKnown(const Known& known, const SignPostFormRequest& request,
                         Done<SignPostFormResponse> done) {
-  parts_.presigner.SignForm(JudgeFor(known), request, known.context, AnswerWith<SignedForm>(std::move(done)));
+  parts_.presigner.SignForm(known.judge(), request, known.context, AnswerWith<SignedForm>(std::move(done)));
 }
 
 void Api::PlanUpload(PlanUploadRequest request, rpc::CallContext context, Done<PlanUploadResponse> done) {
-  WithCaller("PlanUpload", std::move(context), std::move(done),
+  WithCaller(Method::kPlanUpload, std::move(context), std::move(done),
              [this, request = std::move(request)](const Known& known, auto then) {
                PlanKnown(known, request, std::move(then));
              });
@@ -163,12 +205,12 @@ void Api::PlanUpload(PlanUploadRequest request, rpc::CallContext context, Done<P
 
 void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<PlanUploadResponse> done) {
   const auto refuse = [&](const absl::Status& why) {
-    RecordRefusal(parts_.audit, BeginRecord("PlanUpload", known.context, &known.caller, parts_.clock.Now()),
+    RecordRefusal(parts_.audit, BeginRecord("PlanUpload", known.context, &known.caller(), parts_.clock.Now()),
                   why, request.grant());
     done(why);
   };
   const auto access =
-      JudgeAccess(JudgeFor(known), {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}});
+      JudgeAccess(known.judge(), {request.grant(), request.path(), {token::v1::OPERATION_UPLOAD}});
   if (!access.ok()) return refuse(access.status());
   if (!access->scope.is_object)
     return refuse(Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID",
@@ -233,14 +275,14 @@ void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<P
     case token::v1::UPLOAD_FORM_TOKEN: {
       auto issue = ask(IssueTokenRequest());
       issue.add_operations(token::v1::OPERATION_UPLOAD);
-      if (grant.operations.contains(token::v1::OPERATION_RESUME) && !known.caller.ticket)
+      if (grant.operations.contains(token::v1::OPERATION_RESUME) && !known.caller().ticket)
         issue.add_operations(token::v1::OPERATION_RESUME);
       return IssueKnown(known, issue, then([](PlanUploadResponse& to, IssueTokenResponse answer) {
                           *to.mutable_token() = std::move(answer);
                         }));
     }
     default: {
-      AuditRecord record = BeginRecord("PlanUpload", known.context, &known.caller, parts_.clock.Now());
+      AuditRecord record = BeginRecord("PlanUpload", known.context, &known.caller(), parts_.clock.Now());
       record.allowed = true;
       record.grant = grant.name;
       record.region = grant.region;
@@ -259,7 +301,7 @@ void Api::SetPublicUrl(std::string url) {
 }
 
 void Api::IssueTicket(IssueTicketRequest request, rpc::CallContext context, Done<IssueTicketResponse> done) {
-  WithCaller("IssueTicket", std::move(context), std::move(done),
+  WithCaller(Method::kIssueTicket, std::move(context), std::move(done),
              [this, request = std::move(request)](const Known& known, auto then) {
                then(TicketKnown(known, request));
              });
@@ -267,11 +309,13 @@ void Api::IssueTicket(IssueTicketRequest request, rpc::CallContext context, Done
 
 absl::StatusOr<IssueTicketResponse> Api::TicketKnown(const Known& known, const IssueTicketRequest& request) {
   const Time now = parts_.clock.Now();
-  AuditRecord record = BeginRecord("IssueTicket", known.context, &known.caller, now);
-  auto plan = PlanTicket(JudgeFor(known), request, now);
-  if (!plan.ok()) {
-    RecordRefusal(parts_.audit, std::move(record), plan.status(), request.grant());
-    return plan.status();
+  AuditRecord record = BeginRecord("IssueTicket", known.context, &known.caller(), now);
+  auto plan = PlanTicket(known.judge(), request, now);
+  absl::Status refused = plan.status();
+  if (plan.ok()) refused = parts_.load.TakeOfGrant(plan->access.grant->name);
+  if (!refused.ok()) {
+    RecordRefusal(parts_.audit, std::move(record), refused, request.grant());
+    return refused;
   }
   if (parts_.tickets == nullptr)
     return Fail(absl::StatusCode::kInternal, "INTERNAL_ERROR", "this broker has no key for tickets");
@@ -303,15 +347,15 @@ absl::StatusOr<IssueTicketResponse> Api::TicketKnown(const Known& known, const I
 }
 
 void Api::ListGrants(ListGrantsRequest, rpc::CallContext context, Done<ListGrantsResponse> done) {
-  WithCaller("ListGrants", std::move(context), std::move(done),
+  WithCaller(Method::kListGrants, std::move(context), std::move(done),
              [this](const Known& known, auto then) { then(ListKnown(known)); });
 }
 
 ListGrantsResponse Api::ListKnown(const Known& known) const {
   ListGrantsResponse out;
   for (const Grant& grant : parts_.grants.all()) {
-    const bool holds = Holds(known.caller, grant);
-    const bool delegate = IsDelegate(known.caller, grant);
+    const bool holds = Holds(known.caller(), grant);
+    const bool delegate = IsDelegate(known.caller(), grant);
     if (!holds && !delegate) continue;
     auto& view = *out.add_grants();
     view.set_name(grant.name);
@@ -327,7 +371,7 @@ ListGrantsResponse Api::ListKnown(const Known& known) const {
     access.scope.bucket = grant.bucket;
     access.scope.operations = grant.operations;
     if (holds) {
-      auto judged = JudgeAccess(JudgeFor(known), {grant.name, "", {}});
+      auto judged = JudgeAccess(known.judge(), {grant.name, "", {}});
       if (judged.ok()) {
         access = *std::move(judged);
       } else {
@@ -342,7 +386,7 @@ ListGrantsResponse Api::ListKnown(const Known& known) const {
 
 void Api::ExplainAccess(ExplainAccessRequest request, rpc::CallContext context,
                         Done<ExplainAccessResponse> done) {
-  WithCaller("ExplainAccess", std::move(context), std::move(done),
+  WithCaller(Method::kExplainAccess, std::move(context), std::move(done),
              [this, request = std::move(request)](const Known& known, auto then) {
                then(ExplainKnown(known, request));
              });
@@ -356,12 +400,12 @@ absl::StatusOr<ExplainAccessResponse> Api::ExplainKnown(const Known& known,
                 "name the one operation to judge: UPLOAD, RESUME, TAG, DOWNLOAD, LIST or DELETE");
   }
   // The very judgement that every form begins with, so that the two cannot disagree.
-  const auto access = JudgeAccess(JudgeFor(known), {request.grant(), request.path(), {request.operation()}});
+  const auto access = JudgeAccess(known.judge(), {request.grant(), request.path(), {request.operation()}});
   ExplainAccessResponse out;
   if (!access.ok()) {
     out.set_reason(Reason(access.status()));
     out.set_rule(std::string(FromAbsl(access.status().message())));
-    const auto grant = parts_.grants.Choose(known.caller, request.grant());
+    const auto grant = parts_.grants.Choose(known.caller(), request.grant());
     if (grant.ok()) out.set_grant((*grant)->name);
     return out;
   }
@@ -375,7 +419,7 @@ absl::StatusOr<ExplainAccessResponse> Api::ExplainKnown(const Known& known,
   asked.set_grant(request.grant());
   asked.set_path(request.path());
   asked.add_operations(request.operation());
-  const auto plan = PlanToken(JudgeFor(known), asked);
+  const auto plan = PlanToken(known.judge(), asked);
   if (plan.ok()) {
     out.set_policy_json(plan->policy_json);
   } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,6 +31,8 @@ class Api {
     const CurrentDenyList& denied;
     Issuer& issuer;
     Presigner& presigner;
+    Load& load;
+    BrokerMetrics& metrics;
     // Null where no tickets are made.
     std::shared_ptr<const identity::TicketRing> tickets;
     Audit& audit;
@@ -60,19 +63,19 @@ class Api {
                      Done<token::v1::ExplainAccessResponse> done);
 
  private:
-  // Somebody who was recognised, and what the judgement of its request needs, for the length of it.
+  using Method = BrokerMetrics::Method;
+  class Call;
+  // Somebody who was recognised, for the length of a judgement.
   struct Known {
-    identity::Caller caller;
-    Origin origin;
-    std::shared_ptr<const DenyList> denied;
+    Asker asker;
     const rpc::CallContext& context;
+
+    Judge judge() const { return asker.judge(); }
+    const identity::Caller& caller() const { return *asker.caller; }
   };
-  // Recognises the caller, records a stranger, and goes on with `then(known, done)`.
+  // Takes the call on, recognises the caller, records a stranger, and goes on with `then(known, done)`.
   template <typename Answer, typename Then>
-  void WithCaller(const char* method, rpc::CallContext context, Done<Answer> done, Then then);
-  Judge JudgeFor(const Known& known) const {
-    return {parts_.grants, *known.denied, known.caller, known.origin};
-  }
+  void WithCaller(Method method, rpc::CallContext context, Done<Answer> done, Then then);
 
   void IssueKnown(const Known& known, const token::v1::IssueTokenRequest& request,
                   Done<token::v1::IssueTokenResponse> done);
@@ -92,5 +95,8 @@ class Api {
   std::mutex mutex_;
   std::string public_url_;  // guarded by mutex_
 };
+
+// The Api that serves new calls now. Never null once the listeners are open; a call keeps what it was given.
+using ApiSource = std::function<std::shared_ptr<Api>()>;
 
 }  // namespace sluice::broker

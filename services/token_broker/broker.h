@@ -16,8 +16,8 @@ namespace sluice::broker {
 // The whole broker in one object, for `main()` and for tests that run it beside the sandbox.
 class Broker {
  public:
-  // Listens and serves. `clock` and `log` must outlive it. Fails with what ParseJwks, OpenAudit and the
-  // listeners give. Returns before the keys behind a URL were fetched; until then their callers get
+  // Listens and serves. `clock` and `log` must outlive it. Fails with what CheckOwnKey, ParseJwks, OpenAudit
+  // and the listeners give. Returns before the keys behind a URL were fetched; until then their callers get
   // `IDENTITY_KEYS_MISSING`.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(Settings settings,
                                                        std::unique_ptr<aliyun::CredentialSource> own,
@@ -31,7 +31,16 @@ class Broker {
   // Calls `done` once every JWKS behind a URL was asked for once, well or not.
   void OnKeysFetched(absl::AnyInvocable<void()> done);
 
-  // Not ready any more, no new calls, those under way finish until `grace` has passed. Idempotent; blocks.
+  // Goes over to another config: from its return on every new call is served by it. Calls under way end as
+  // they began. Keys that it names anew behind a URL are waited for, at most 5 s. Errors are those of
+  // CheckReplaceable and Generation::Make; then nothing has changed. One thread at a time; blocks.
+  absl::Status Reload(Settings next);
+  // Ends what earlier configs left behind. Called now and then by whoever calls Reload.
+  void Reap();
+
+  // Says that it is not ready, to `/readyz` and the health service, and serves on.
+  void AnnounceEnd();
+  // AnnounceEnd; no new calls, those under way finish until `grace` has passed. Idempotent; blocks.
   void Stop(std::chrono::milliseconds grace);
 
  private:

@@ -12,6 +12,7 @@
 #include "common/http/server.h"
 #include "common/identity/authenticator.h"
 #include "services/token_broker/grants.h"
+#include "services/token_broker/load.h"
 #include "sluice/config/v1/token_broker_config.pb.h"
 
 namespace sluice::broker {
@@ -30,14 +31,6 @@ struct JwtProviderSettings {
   std::string jwks_file;
   // PEM authorities for fetching keys; empty for the system's.
   std::string ca_file;
-};
-
-// 0 for no limit.
-struct LoadLimits {
-  uint32_t in_flight = 10000;
-  uint32_t calls_per_second = 0;
-  uint32_t subject_calls_per_second = 50;
-  uint32_t grant_calls_per_second = 0;
 };
 
 // A config that was judged.

@@ -3,7 +3,7 @@
 
 namespace sluice::broker {
 
-GrpcEdge::GrpcEdge(Api& api, rpc::GrpcServer& server) {
+GrpcEdge::GrpcEdge(ApiSource source, rpc::GrpcServer& server) {
   using Service = decltype(service_);
   server.AddService(service_);
   // One method of the service onto the one of the same name in the Api.
@@ -11,8 +11,10 @@ GrpcEdge::GrpcEdge(Api& api, rpc::GrpcServer& server) {
                        rpc::GrpcServer::Ask<Service> ask,
                        void (Api::*method)(Request, rpc::CallContext, Api::Done<Answer>)) {
     server.AddMethod<Request, Answer, Service>(
-        service_, ask, [&api, method](const Request& request, rpc::CallContext context, auto done) {
-          (api.*method)(request, std::move(context), std::move(done));
+        service_, ask, [source, method](const Request& request, rpc::CallContext context, auto done) {
+          const std::shared_ptr<Api> api = source();
+          context.keepalive = api;
+          ((*api).*method)(request, std::move(context), std::move(done));
         });
   };
   add(&Service::RequestIssueToken, &Api::IssueToken);

@@ -10,8 +10,8 @@ namespace sluice::broker {
 // Offers the api's methods on a gRPC server. Translates nothing but the call.
 class GrpcEdge {
  public:
-  // `api` must outlive the server. Before the server's Start.
-  GrpcEdge(Api& api, rpc::GrpcServer& server);
+  // Before the server's Start.
+  GrpcEdge(ApiSource source, rpc::GrpcServer& server);
 
  private:
   using Broker = token::v1::TokenBroker;

@@ -158,8 +158,8 @@ std::string LinesToCopy(const std::string& issuer, std::string_view host) {
 
 class HttpExchange final : public http::Exchange {
  public:
-  HttpExchange(Api& api, HttpEdge::Options options, http::RequestHead head)
-      : api_(api), options_(options), head_(std::move(head)) {}
+  HttpExchange(std::shared_ptr<Api> api, const HttpEdge::Options& options, http::RequestHead head)
+      : api_(std::move(api)), options_(options), head_(std::move(head)) {}
   ~HttpExchange() override { cancel_.Cancel(); }
 
   absl::Status OnBody(std::string_view piece) override {
@@ -242,6 +242,7 @@ class HttpExchange final : public http::Exchange {
     out.forwarded_for = Joined("X-Forwarded-For");
     out.forwarded_proto = Joined("X-Forwarded-Proto");
     out.cancel = cancel_.token();
+    out.keepalive = api_;
     out.request_id = rpc::NewRequestId();
     out.trace_id = rpc::TraceIdOf(http::FindHeader(head_.headers, "traceparent"));
     return out;
@@ -254,7 +255,7 @@ class HttpExchange final : public http::Exchange {
     };
     auto request = ReadQuery(target, context.ticket);
     if (!request.ok()) return done(request.status());
-    api_.IssueToken(*std::move(request), std::move(context), std::move(done));
+    api_->IssueToken(*std::move(request), std::move(context), std::move(done));
   }
 
   // The proto's JSON in, the proto's JSON out. A GET has no body, and asks with an empty message.
@@ -268,15 +269,15 @@ class HttpExchange final : public http::Exchange {
     auto request =
         head_.method == "GET" ? absl::StatusOr<Request>(Request()) : ReadJson<Request>(head_, body_);
     if (!request.ok()) return respond(Refusal(request.status(), context.request_id));
-    (api_.*method)(
+    ((*api_).*method)(
         *std::move(request), context,
         [respond = std::move(respond), id = context.request_id](absl::StatusOr<Answer> answer) mutable {
           respond(answer.ok() ? Json(200, WriteJson(*answer)) : Refusal(answer.status(), id));
         });
   }
 
-  Api& api_;
-  const HttpEdge::Options options_;
+  const std::shared_ptr<Api> api_;
+  const HttpEdge::Options& options_;
   const http::RequestHead head_;
   std::string body_;
   CancelSource cancel_;
@@ -285,7 +286,7 @@ class HttpExchange final : public http::Exchange {
 }  // namespace
 
 std::unique_ptr<http::Exchange> HttpEdge::Start(http::RequestHead head) {
-  return std::make_unique<HttpExchange>(api_, options_, std::move(head));
+  return std::make_unique<HttpExchange>(api_(), options_, std::move(head));
 }
 
 }  // namespace sluice::broker

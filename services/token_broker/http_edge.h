@@ -20,13 +20,12 @@ class HttpEdge final : public http::Handler {
     // development.
     std::string development_issuer;
   };
-  // `api` must outlive it.
-  HttpEdge(Api& api, Options options) : api_(api), options_(options) {}
+  HttpEdge(ApiSource api, Options options) : api_(std::move(api)), options_(std::move(options)) {}
   std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
   uint64_t BodyLimit(const http::RequestHead&) const override { return 64 * 1024; }
 
  private:
-  Api& api_;
+  const ApiSource api_;
   const Options options_;
 };
 

@@ -1,50 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/issuer.h"
 
+#include <algorithm>
+
 #include "common/base/status.h"
-#include "common/crypto/digest.h"
-#include "common/crypto/encoding.h"
-#include "services/token_broker/session_name.h"
 
 namespace sluice::broker {
 
-void Issuer::Issue(const Judge& judge, const token::v1::IssueTokenRequest& request,
+void Issuer::Issue(const Asker& asker, const token::v1::IssueTokenRequest& request,
                    const rpc::CallContext& context, Done done) {
-  AuditRecord record = BeginRecord("IssueToken", context, &judge.caller, clock_.Now());
-  auto plan = PlanToken(judge, request);
-  if (!plan.ok()) {
-    RecordRefusal(audit_, std::move(record), plan.status(), request.grant());
-    return done(plan.status());
+  AuditRecord record = BeginRecord("IssueToken", context, asker.caller.get(), clock_.Now());
+  auto planned = plans_.Get(asker, request);
+  absl::Status refused = planned.status();
+  if (planned.ok()) refused = load_.TakeOfGrant((*planned)->plan.access.grant->name);
+  if (!refused.ok()) {
+    RecordRefusal(audit_, std::move(record), refused, request.grant());
+    return done(refused);
   }
-  const std::string grant_id = NewGrantId();
-  const Grant& grant = *plan->access.grant;
-  record.grant = grant.name;
-  record.grant_id = grant_id;
-  record.region = grant.region;
-  record.scope = plan->access.scope;
-  record.policy_sha256 = crypto::HexLower(crypto::Sha256(plan->policy_json));
-  AssumeRoleRequest mint{grant.role_arn, SessionName(judge.caller.subject, grant_id), plan->policy_json,
-                         plan->ttl};
-  sts_.AssumeRole(std::move(mint), context.deadline.Sooner(Deadline::After(sts_timeout_)), context.cancel,
-                  [this, plan = *std::move(plan), grant_id, record = std::move(record),
-                   done = std::move(done)](absl::StatusOr<aliyun::Credentials> minted) mutable {
-                    const Time now = clock_.Now();
-                    record.time = now;
-                    if (!minted.ok()) {
-                      record.reason = Reason(minted.status());
-                      (void)audit_.Accept(record);
-                      return done(minted.status());
-                    }
-                    record.allowed = true;
-                    record.access_key_id = minted->access_key_id;
-                    record.expires = minted->expiration;
-                    if (absl::Status recorded = audit_.Accept(record); !recorded.ok()) return done(recorded);
-                    const Time expires = *minted->expiration;
-                    const auto ahead = std::max<Time::duration>((expires - now) / 3, std::chrono::minutes(5));
-                    const Time refresh =
-                        std::chrono::floor<std::chrono::seconds>(std::max(now, expires - ahead));
-                    done(IssuedToken{std::move(plan), grant_id, *std::move(minted), now, expires, refresh});
-                  });
+  const auto order = (*planned)->order;
+  tokens_.Get(order, context.deadline, context.cancel,
+              [this, planned = *std::move(planned), record = std::move(record), keep = context.keepalive,
+               done = std::move(done)](absl::StatusOr<TokenCache::Token> token, TokenAnswer how) mutable {
+                const Time now = clock_.Now();
+                const TokenPlan& plan = planned->plan;
+                metrics_.TokenAsked(how);
+                record.time = now;
+                record.grant = plan.access.grant->name;
+                record.region = plan.access.grant->region;
+                record.scope = plan.access.scope;
+                record.policy_sha256 = planned->policy_sha256;
+                if (!token.ok()) {
+                  record.reason = Reason(token.status());
+                  (void)audit_.Accept(record);
+                  return done(token.status());
+                }
+                const MintedToken& minted = **token;
+                record.allowed = true;
+                record.grant_id = minted.grant_id;
+                record.access_key_id = minted.credentials.access_key_id;
+                record.expires = minted.expires;
+                if (absl::Status recorded = audit_.Accept(record); !recorded.ok()) return done(recorded);
+                metrics_.TokenHandedOut(std::chrono::floor<std::chrono::seconds>(minted.expires - now));
+                const Time refresh =
+                    std::max(std::chrono::floor<std::chrono::seconds>(now),
+                             std::chrono::floor<std::chrono::seconds>(minted.expires) - planned->order->least_left);
+                done(IssuedToken{std::move(planned), *std::move(token), now, refresh});
+              });
 }
 
 }  // namespace sluice::broker

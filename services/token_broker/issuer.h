@@ -9,40 +9,44 @@
 #include "common/base/clock.h"
 #include "common/rpc/call_context.h"
 #include "services/token_broker/audit.h"
-#include "services/token_broker/sts.h"
-#include "services/token_broker/token_plan.h"
+#include "services/token_broker/broker_metrics.h"
+#include "services/token_broker/load.h"
+#include "services/token_broker/token_cache.h"
+#include "services/token_broker/token_plans.h"
 
 namespace sluice::broker {
 
-// What was minted.
+// What was minted, now or for an earlier answer.
 struct IssuedToken {
-  TokenPlan plan;
-  std::string grant_id;
-  aliyun::Credentials credentials;
+  TokenPlans::Plan planned;
+  TokenCache::Token token;
   Time now;
-  Time expires;
-  // A third of the life, at least five minutes, ahead of the end.
+  // When a client should ask again: from then on the cache gives another token.
   Time refresh_after;
 };
 
-// The use case behind every token: judge, mint, record, answer; never in another order. Thread-safe.
+// The use case behind every token: judge, reserve, mint, record, answer; never in another order. Thread-safe.
 class Issuer {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<IssuedToken>)>;
-  // All must outlive it and the calls under way. `sts_timeout` bounds one AssumeRole.
-  Issuer(Sts& sts, Audit& audit, const Clock& clock, std::chrono::milliseconds sts_timeout)
-      : sts_(sts), audit_(audit), clock_(clock), sts_timeout_(sts_timeout) {}
+  // All must outlive it and the calls under way. `plans_bytes` bounds what is remembered of judgements.
+  Issuer(TokenCache& tokens, Load& load, Audit& audit, BrokerMetrics& metrics, const Clock& clock,
+         uint64_t plans_bytes)
+      : tokens_(tokens), load_(load), audit_(audit), metrics_(metrics), clock_(clock), plans_(plans_bytes) {}
 
-  // Errors are those of PlanToken and Sts, and `AUDIT_UNAVAILABLE`. Every decision leaves an audit line, a
-  // refused one as well.
-  void Issue(const Judge& judge, const token::v1::IssueTokenRequest& request, const rpc::CallContext& context,
+  // Errors are those of PlanToken, Load::TakeOfGrant and TokenCache, and `AUDIT_UNAVAILABLE`. Every decision
+  // leaves an audit line, a refused one as well.
+  void Issue(const Asker& asker, const token::v1::IssueTokenRequest& request, const rpc::CallContext& context,
              Done done);
+  uint64_t remembered_bytes() const { return plans_.bytes(); }
 
  private:
-  Sts& sts_;
+  TokenCache& tokens_;
+  Load& load_;
   Audit& audit_;
+  BrokerMetrics& metrics_;
   const Clock& clock_;
-  const std::chrono::milliseconds sts_timeout_;
+  TokenPlans plans_;
 };
 
 }  // namespace sluice::broker

@@ -40,8 +40,9 @@ std::string FormOf(const FormPlan&) { return "form"; }
 
 }  // namespace
 
-Presigner::Presigner(const Grants& grants, SigningSessions& sessions, Audit& audit, const Clock& clock)
-    : sessions_(sessions), audit_(audit), clock_(clock) {
+Presigner::Presigner(const Grants& grants, SigningSessions& sessions, Load& load, Audit& audit,
+                     const Clock& clock)
+    : sessions_(sessions), load_(load), audit_(audit), clock_(clock) {
   for (const Grant& grant : grants.all()) {
     auto& signer = signers_[grant.region];
     if (signer == nullptr) signer = std::make_unique<aliyun::OssSigner>(grant.region);
@@ -93,11 +94,14 @@ absl::StatusOr<SignedForm> Presigner::Sign(FormPlan plan, const aliyun::Credenti
 }
 
 template <typename T, typename Plan>
-void Presigner::Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant, AuditRecord record,
-                       Done<T> done) {
-  if (!plan.ok()) {
-    RecordRefusal(audit_, std::move(record), plan.status(), asked_grant);
-    return done(plan.status());
+void Presigner::Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant, const char* method,
+                       const Judge& judge, const rpc::CallContext& context, Done<T> done) {
+  AuditRecord record = BeginRecord(method, context, &judge.caller, clock_.Now());
+  absl::Status refused = plan.status();
+  if (plan.ok()) refused = load_.TakeOfGrant(plan->access.grant->name);
+  if (!refused.ok()) {
+    RecordRefusal(audit_, std::move(record), refused, asked_grant);
+    return done(refused);
   }
   const Grant& grant = *plan->access.grant;
   record.grant = grant.name;
@@ -106,11 +110,11 @@ void Presigner::Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant
   record.scope = plan->access.scope;
   record.form = FormOf(*plan);
   const auto life = plan->life;
-  sessions_.Get(grant, life,
-                [this, plan = *std::move(plan), record = std::move(record),
+  sessions_.Get(grant, life, context,
+                [this, keep = context.keepalive, plan = *std::move(plan), record = std::move(record),
                  done = std::move(done)](absl::StatusOr<SigningSessions::Session> session) mutable {
                   const Access access = plan.access;
-                  auto out = session.ok() ? Sign(std::move(plan), **session, record)
+                  auto out = session.ok() ? Sign(std::move(plan), (*session)->credentials, record)
                                           : absl::StatusOr<T>(session.status());
                   record.time = clock_.Now();
                   record.allowed = out.ok();
@@ -121,7 +125,7 @@ void Presigner::Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant
                   }
                   out->access = access;
                   out->grant_id = record.grant_id;
-                  record.access_key_id = (*session)->access_key_id;
+                  record.access_key_id = (*session)->credentials.access_key_id;
                   record.expires = out->expires;
                   if (absl::Status recorded = audit_.Accept(record); !recorded.ok()) return done(recorded);
                   done(*std::move(out));
@@ -130,14 +134,12 @@ void Presigner::Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant
 
 void Presigner::SignUrls(const Judge& judge, const token::v1::SignUrlRequest& request,
                          const rpc::CallContext& context, Done<SignedUrls> done) {
-  Finish(PlanUrls(judge, request), request.grant(),
-         BeginRecord("SignUrl", context, &judge.caller, clock_.Now()), std::move(done));
+  Finish(PlanUrls(judge, request), request.grant(), "SignUrl", judge, context, std::move(done));
 }
 
 void Presigner::SignForm(const Judge& judge, const token::v1::SignPostFormRequest& request,
                          const rpc::CallContext& context, Done<SignedForm> done) {
-  Finish(PlanForm(judge, request), request.grant(),
-         BeginRecord("SignPostForm", context, &judge.caller, clock_.Now()), std::move(done));
+  Finish(PlanForm(judge, request), request.grant(), "SignPostForm", judge, context, std::move(done));
 }
 
 }  // namespace sluice::broker

@@ -13,6 +13,7 @@
 #include "common/rpc/call_context.h"
 #include "services/token_broker/audit.h"
 #include "services/token_broker/form_plan.h"
+#include "services/token_broker/load.h"
 #include "services/token_broker/signing_sessions.h"
 #include "services/token_broker/url_plan.h"
 
@@ -41,16 +42,16 @@ struct SignedForm : Signed {
   aliyun::Pairs fields;
 };
 
-// The use cases behind signed URLs and forms: judge, take the grant's signing session, sign, record, answer;
+// The use cases behind signed URLs and forms: judge, reserve, take the grant's signing session, sign, record, answer;
 // never in another order. Thread-safe.
 class Presigner {
  public:
   template <typename T>
   using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
   // All must outlive it and the calls under way.
-  Presigner(const Grants& grants, SigningSessions& sessions, Audit& audit, const Clock& clock);
+  Presigner(const Grants& grants, SigningSessions& sessions, Load& load, Audit& audit, const Clock& clock);
 
-  // Errors are those of PlanUrls and PlanForm, SigningSessions, and `AUDIT_UNAVAILABLE`. Every decision
+  // Errors are those of PlanUrls and PlanForm, Load::TakeOfGrant, SigningSessions, and `AUDIT_UNAVAILABLE`. Every decision
   // leaves an audit line, a refused one as well.
   void SignUrls(const Judge& judge, const token::v1::SignUrlRequest& request, const rpc::CallContext& context,
                 Done<SignedUrls> done);
@@ -62,9 +63,11 @@ class Presigner {
   absl::StatusOr<SignedForm> Sign(FormPlan plan, const aliyun::Credentials& session, AuditRecord& record);
   // From a judged plan to the answer, for both.
   template <typename T, typename Plan>
-  void Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant, AuditRecord record, Done<T> done);
+  void Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant, const char* method, const Judge& judge,
+              const rpc::CallContext& context, Done<T> done);
 
   SigningSessions& sessions_;
+  Load& load_;
   Audit& audit_;
   const Clock& clock_;
   // By region; stands still.

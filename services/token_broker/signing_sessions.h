@@ -4,16 +4,15 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
+#include "common/rpc/call_context.h"
 #include "services/token_broker/audit.h"
 #include "services/token_broker/grants.h"
-#include "services/token_broker/sts.h"
+#include "services/token_broker/token_cache.h"
 
 namespace sluice::broker {
 
@@ -22,36 +21,28 @@ namespace sluice::broker {
 // what one caller gets is bound by the signature. Thread-safe; never blocks.
 class SigningSessions {
  public:
-  using Session = std::shared_ptr<const aliyun::Credentials>;
+  using Session = TokenCache::Token;
   using Done = absl::AnyInvocable<void(absl::StatusOr<Session>)>;
 
-  // All must outlive it and the calls under way. `sts_timeout` bounds one AssumeRole.
-  SigningSessions(const Grants& grants, Sts& sts, Audit& audit, const Clock& clock,
-                  std::chrono::milliseconds sts_timeout);
+  // All must outlive it and the calls under way.
+  SigningSessions(const Grants& grants, TokenCache& tokens, Audit& audit, const Clock& clock);
 
   // Calls `done` exactly once with a session of `grant`, which is one of the grants given, whose life left is
-  // at least `life`, or half of the grant's longest. At once when there is one; it is renewed behind the
-  // callers' back once half its life is over. Callers who must wait for one AssumeRole share it, and none of
-  // them can cancel it. When it fails, a session with a minute left still serves. Errors are those of Sts and
-  // `AUDIT_UNAVAILABLE`.
-  void Get(const Grant& grant, std::chrono::seconds life, Done done);
+  // at least `life`, or half of the grant's longest. Each one minted leaves an audit line before it signs.
+  // Errors are those of TokenCache, `POLICY_NOT_PROVEN` and `AUDIT_UNAVAILABLE`.
+  void Get(const Grant& grant, std::chrono::seconds life, const rpc::CallContext& context, Done done);
 
  private:
-  struct Entry {
-    const Grant* grant = nullptr;
-    Session session;
-    std::vector<Done> waiting;
-    bool minting = false;
+  // A session of the grant, and why there can be none.
+  struct Planned {
+    TokenOrder order;
+    absl::Status refused;
   };
-  void Mint(Entry& entry);
-  void Take(Entry& entry, AuditRecord record, absl::StatusOr<aliyun::Credentials> minted);
+  static Planned Plan(const Grant& grant, Audit& audit, const Clock& clock);
 
-  Sts& sts_;
-  Audit& audit_;
-  const Clock& clock_;
-  const std::chrono::milliseconds sts_timeout_;
-  std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  // the map stands still; each entry is guarded by mutex_
+  TokenCache& tokens_;
+  // By grant.
+  const std::map<std::string, Planned> planned_;
 };
 
 }  // namespace sluice::broker

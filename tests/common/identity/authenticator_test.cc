@@ -42,7 +42,9 @@ class AuthenticatorTest : public ::testing::Test {
   }
   static absl::StatusOr<Caller> Judge(const Authenticator& authenticator, const Proof& proof) {
     absl::StatusOr<Caller> out = absl::UnknownError("not called");
-    authenticator.Authenticate(proof, [&](absl::StatusOr<Caller> caller) { out = std::move(caller); });
+    authenticator.Authenticate(proof, [&](absl::StatusOr<Authenticator::Known> caller) {
+      out = caller.ok() ? absl::StatusOr<Caller>(**caller) : caller.status();
+    });
     return out;
   }
   absl::StatusOr<Caller> JudgeHeader(std::optional<std::string> anonymous, const std::string& value) {

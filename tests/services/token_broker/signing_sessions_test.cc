@@ -4,6 +4,8 @@
 #include "common/base/status.h"
 #include "tests/support/fake_audit.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_timers.h"
+#include "tests/support/held_sts.h"
 #include "tests/support/status_matchers.h"
 
 namespace sluice::broker {
@@ -11,22 +13,6 @@ namespace {
 
 using sluice::testing::FailsWith;
 using sluice::testing::IsOk;
-
-// Keeps what it was asked until the test answers.
-class WaitingSts final : public Sts {
- public:
-  std::vector<AssumeRoleRequest> asked;
-  std::vector<Done> waiting;
-  void AssumeRole(AssumeRoleRequest request, Deadline, CancelToken, Done done) override {
-    asked.push_back(std::move(request));
-    waiting.push_back(std::move(done));
-  }
-  void Answer(absl::StatusOr<aliyun::Credentials> answer) {
-    Done done = std::move(waiting.front());
-    waiting.erase(waiting.begin());
-    done(std::move(answer));
-  }
-};
 
 Grant Photos() {
   Grant grant{.prefix = PrefixTemplate::Parse("uploads/{subject}/").value()};
@@ -41,66 +27,72 @@ Grant Photos() {
 class SigningSessionsTest : public ::testing::Test {
  protected:
   void Ask(std::chrono::seconds life = std::chrono::minutes(15)) {
-    sessions_.Get(grants_.all()[0], life, [this](auto session) { got_.push_back(std::move(session)); });
+    sessions_.Get(grants_.all()[0], life, {}, [this](auto session) { got_.push_back(std::move(session)); });
   }
   aliyun::Credentials Session(const char* id, std::chrono::seconds life = std::chrono::hours(1)) const {
     return {id, SecretString("s"), SecretString("t"), clock_.Now() + life};
   }
   sluice::testing::FakeClock clock_;
   sluice::testing::FakeAudit audit_;
-  WaitingSts sts_;
+  sluice::testing::FakeTimers timers_;
+  sluice::testing::HeldSts sts_;
+  BrokerMetrics metrics_;
+  TokenCache tokens_{sts_, clock_, timers_, metrics_, std::chrono::seconds(5), 16 << 20};
   const Grants grants_{{Photos()}};
-  SigningSessions sessions_{grants_, sts_, audit_, clock_, std::chrono::seconds(5)};
+  SigningSessions sessions_{grants_, tokens_, audit_, clock_};
   std::vector<absl::StatusOr<SigningSessions::Session>> got_;
 };
 
 TEST_F(SigningSessionsTest, ThousandCallersCauseOneAssumeRole) {
   for (int i = 0; i < 1000; ++i) Ask();
-  ASSERT_EQ(sts_.asked.size(), 1u);
+  ASSERT_EQ(sts_.asked().size(), 1u);
   EXPECT_TRUE(got_.empty());
   sts_.Answer(Session("STS.A"));
   EXPECT_EQ(got_.size(), 1000u);
-  for (const auto& session : got_) EXPECT_EQ((*session)->access_key_id, "STS.A");
+  for (const auto& session : got_) EXPECT_EQ((*session)->credentials.access_key_id, "STS.A");
   EXPECT_EQ(audit_.records.size(), 1u);
   Ask();
-  EXPECT_EQ(sts_.asked.size(), 1u);
+  EXPECT_EQ(sts_.asked().size(), 1u);
 }
 
 TEST_F(SigningSessionsTest, ReachesTheLiteralStartAndNeverLists) {
   Ask();
   EXPECT_EQ(
-      sts_.asked[0].policy_json,
+      sts_.asked()[0].request.policy_json,
       R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:PutObject","Resource":"acs:oss:*:*:my-bucket/uploads/*"}]})");
-  EXPECT_EQ(sts_.asked[0].life, std::chrono::hours(1));
+  EXPECT_EQ(sts_.asked()[0].request.life, std::chrono::hours(1));
+  EXPECT_EQ(sts_.asked()[0].request.urgency, Urgency::kShared);
 }
 
-TEST_F(SigningSessionsTest, IsRenewedBehindTheCallersBackOnceHalfIsOver) {
+TEST_F(SigningSessionsTest, IsRenewedBehindTheCallersBackBeforeItIsTooOld) {
   Ask();
   sts_.Answer(Session("STS.A"));
-  clock_.Advance(std::chrono::minutes(31));
+  clock_.Advance(std::chrono::minutes(38));
   Ask();
   EXPECT_EQ(got_.size(), 2u);
-  EXPECT_EQ((*got_[1])->access_key_id, "STS.A");
-  ASSERT_EQ(sts_.asked.size(), 2u);
+  EXPECT_EQ((*got_[1])->credentials.access_key_id, "STS.A");
+  ASSERT_EQ(sts_.asked().size(), 2u);
   Ask();
-  EXPECT_EQ(sts_.asked.size(), 2u);
+  EXPECT_EQ(sts_.asked().size(), 2u);
   sts_.Answer(Session("STS.B"));
   Ask();
-  EXPECT_EQ((*got_.back())->access_key_id, "STS.B");
+  EXPECT_EQ((*got_.back())->credentials.access_key_id, "STS.B");
 }
 
 TEST_F(SigningSessionsTest, AFailureIsToldUnlessAnOldSessionStillServes) {
   Ask();
   sts_.Answer(Fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE", "down"));
   EXPECT_THAT(got_[0], FailsWith(absl::StatusCode::kUnavailable, "STS_UNREACHABLE"));
+  timers_.Advance(std::chrono::seconds(1));
   Ask();
   sts_.Answer(Session("STS.A"));
   clock_.Advance(std::chrono::minutes(50));
   Ask(std::chrono::minutes(30));
   sts_.Answer(Fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE", "down"));
   ASSERT_THAT(got_[2], IsOk());
-  EXPECT_EQ((*got_[2])->access_key_id, "STS.A");
+  EXPECT_EQ((*got_[2])->credentials.access_key_id, "STS.A");
   clock_.Advance(std::chrono::seconds(9 * 60 + 1));
+  timers_.Advance(std::chrono::seconds(1));
   Ask();
   sts_.Answer(Fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE", "down"));
   EXPECT_THAT(got_[3], FailsWith(absl::StatusCode::kUnavailable, "STS_UNREACHABLE"));
