@@ -29,6 +29,8 @@ def main():
         parts = set(PARTS)
     if parts - set(PARTS) or not 1 <= asked.rounds <= 50 or not 0.1 <= asked.seconds <= 60:
         parser.error("parts are " + ", ".join(PARTS) + "; 1 to 50 rounds; 0.1 to 60 seconds")
+    if asked.keep and parts != set(PARTS):
+        parser.error("--keep is for all parts together: the README shows one run")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the programs are ended on the way out
 
     rows, figures, details = {}, [], {}
