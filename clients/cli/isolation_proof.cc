@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "clients/cli/broker_clock.h"
 #include "common/aliyun/oss_address.h"
@@ -95,8 +96,20 @@ class Prover {
       Except("control: " + what + " was answered with " + std::to_string(answered.status));
   }
 
+  // Waits as it is told where the broker says that it is asked too often.
+  template <typename Request>
+  static auto AskPatiently(client::TokenClient& by, const Request& request) {
+    for (int patience = 200;; --patience) {
+      auto answer = by.Ask(request, Soon());
+      const auto wait = RetryDelay(answer.status());
+      if (answer.status().code() != absl::StatusCode::kResourceExhausted || !wait || patience == 0)
+        return answer;
+      std::this_thread::sleep_for(*wait);
+    }
+  }
+
   absl::StatusOr<Party> PartyOf(client::TokenClient& by, const IssueTokenRequest& request) {
-    ASSIGN_OR_RETURN(const IssueTokenResponse token, by.Ask(request, Soon()));
+    ASSIGN_OR_RETURN(const IssueTokenResponse token, AskPatiently(by, request));
     if (clock_ == nullptr) clock_ = std::make_unique<BrokerClock>(token.server_time());
     const auto& credentials = token.credentials();
     return Party{token.scope().has_key() ? token.scope().key() : token.scope().prefix(),
@@ -244,7 +257,7 @@ class Prover {
   template <typename Request>
   void AskWith(client::TokenClient& by, Request request, const std::string& label) {
     ++out_.attempts;
-    const auto answer = by.Ask(request, Soon());
+    const auto answer = AskPatiently(by, request);
     if (!answer.ok()) return;
     const Scope& scope = answer->scope();
     const std::string& reached = scope.has_key() ? scope.key() : scope.prefix();
@@ -297,7 +310,7 @@ class Prover {
     for (int number = UrlMethod_MIN + 1; number <= UrlMethod_MAX; ++number) {
       const auto method = static_cast<UrlMethod>(number);
       const std::string label = "URL of " + UrlMethod_Name(method);
-      const auto answer = attacker_.Ask(UrlRequest(method, mine), Soon());
+      const auto answer = AskPatiently(attacker_, UrlRequest(method, mine));
       if (!answer.ok()) {
         // An operation that the grant does not give.
         if (Reason(answer.status()) != "SCOPE_NOT_GRANTED") Except("control: " + label);
@@ -339,7 +352,7 @@ class Prover {
       request.set_grant(options_.grant);
       request.set_path(path);
       const std::string label = std::string("form for \"") + path + "\"";
-      const auto form = attacker_.Ask(request, Soon());
+      const auto form = AskPatiently(attacker_, request);
       if (!form.ok()) {
         Except("control: " + label + ": " + std::string(form.status().message()));
         continue;
@@ -383,7 +396,7 @@ class Prover {
   absl::Status TryTickets() {
     IssueTicketRequest request;
     request.set_grant(options_.grant);
-    ASSIGN_OR_RETURN(const IssueTicketResponse ticket, attacker_.Ask(request, Soon()));
+    ASSIGN_OR_RETURN(const IssueTicketResponse ticket, AskPatiently(attacker_, request));
     ASSIGN_OR_RETURN(const auto by_ticket, attacker_.WithTicket(SecretString(ticket.ticket())));
     AskForOthers(*by_ticket, "by ticket: ");
     TryTokens(*by_ticket, "by ticket: ");

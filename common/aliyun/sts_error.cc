@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/aliyun/sts_error.h"
 
-#include <array>
+#include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <string>
-#include <string_view>
 
 #include "common/base/json.h"
 #include "common/base/status.h"
@@ -11,28 +12,33 @@
 namespace sluice::aliyun {
 namespace {
 
-struct Mend {
-  std::string_view code_prefix;
-  std::string_view mend;
-};
+using std::chrono::milliseconds;
 
-// The first prefix that fits counts.
-constexpr std::array<Mend, 9> kMends = {{
-    {"NoPermission",
-     "the broker's RAM user needs sts:AssumeRole on this role, and the role's trust policy must name it"},
-    {"EntityNotExist.Role", "the role does not exist; check role_arn of the grant"},
-    {"InvalidAccessKeyId",
-     "the broker's access key is unknown or expired; check ALIBABA_CLOUD_ACCESS_KEY_ID"},
-    {"InvalidSecurityToken",
-     "the broker's own session has ended; give it a fresh ALIBABA_CLOUD_SECURITY_TOKEN"},
-    {"MissingSecurityToken", "the broker's key is an STS key; set ALIBABA_CLOUD_SECURITY_TOKEN too"},
-    {"SignatureDoesNotMatch",
-     "the broker's secret does not belong to its key; check ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
-    {"InvalidParameter.DurationSeconds",
-     "the role's maximum session is shorter than the grant's ttl.max; lower one or raise the other"},
-    {"InvalidTimeStamp", "the broker's clock is wrong by more than 15 minutes; mend it (NTP)"},
-    {"InvalidParameter", "STS refused a parameter; compare the grant with the role"},
-}};
+constexpr std::string_view kRetryAfter = "x-acs-retry-after";
+
+// What STS wants, in its milliseconds, within reason; otherwise a second.
+milliseconds Pause(const http::Response& response) {
+  constexpr milliseconds kLeast{100};
+  constexpr milliseconds kUsual{1000};
+  constexpr milliseconds kMost{60000};
+  const std::string_view text = http::FindHeader(response.headers, kRetryAfter);
+  int64_t wanted = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), wanted);
+  if (error != std::errc() || end != text.data() + text.size() || wanted <= 0) return kUsual;
+  return std::clamp(milliseconds(std::min<int64_t>(wanted, kMost.count())), kLeast, kMost);
+}
+
+bool Fits(const StsMeaning& known, std::string_view code) {
+  std::string_view start = known.code;
+  if (start.ends_with('*')) return code.starts_with(start.substr(0, start.size() - 1));
+  return code.starts_with(start) && (code.size() == start.size() || code[start.size()] == '.');
+}
+
+const StsMeaning* Find(std::string_view code) {
+  const auto found = std::find_if(kStsMeanings.begin(), kStsMeanings.end(),
+                                  [&](const StsMeaning& known) { return Fits(known, code); });
+  return found == kStsMeanings.end() ? nullptr : &*found;
+}
 
 // Codes are words with dots; anything else is not repeated to callers.
 std::string CleanWord(std::string_view text) {
@@ -45,47 +51,44 @@ std::string CleanWord(std::string_view text) {
   return out;
 }
 
+// Of a code that the table does not know, or none.
+StsMeaning Otherwise(const http::Response& response, const std::string& code) {
+  using absl::StatusCode;
+  if (response.status == 429 || http::HasHeader(response.headers, kRetryAfter))
+    return {"", StatusCode::kResourceExhausted, "STS_THROTTLED", false, "too many calls; wait and try again"};
+  if (response.status >= 500) return {"", StatusCode::kUnavailable, "STS_UNREACHABLE", false, "try again"};
+  if (code.empty())
+    return {"", StatusCode::kUnavailable, "STS_ANSWER_INVALID", false,
+            "what answered is not STS; the operator checks sts.endpoints and proxies"};
+  return {"", StatusCode::kFailedPrecondition, "STS_REFUSED", false,
+          "trying again will not help; the operator must act"};
+}
+
 }  // namespace
 
 absl::Status StsError(const http::Response& response) {
-  constexpr std::chrono::seconds kPause{1};
   const std::string http_status = std::to_string(response.status);
-  auto body = ParseJson(std::string_view(response.body).substr(0, 64 * 1024));
-  const std::string code =
-      body.ok() && body->is_object() ? CleanWord(JsonText(body->get_object(), "Code")) : std::string();
-  if (code.empty()) {
-    if (response.status >= 500) {
-      return Fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE",
-                  "STS answered HTTP " + http_status + "; try again")
+  const auto body = ParseJson(std::string_view(response.body).substr(0, 64 * 1024));
+  const bool is_object = body.ok() && body->is_object();
+  const std::string code = is_object ? CleanWord(JsonText(body->get_object(), "Code")) : std::string();
+  const StsMeaning* known = Find(code);
+  const StsMeaning meaning = known != nullptr ? *known : Otherwise(response, code);
+  const std::string request_id = is_object ? CleanWord(JsonText(body->get_object(), "RequestId")) : "";
+  Failure failure =
+      Fail(meaning.status, meaning.reason,
+           "STS answered " + (code.empty() ? "HTTP " + http_status : code) + ": " + std::string(meaning.mend))
           .With("http_status", http_status)
-          .RetryAfter(kPause);
-    }
-    return Fail(absl::StatusCode::kUnavailable, "STS_ANSWER_INVALID",
-                "what answered is not STS (HTTP " + http_status +
-                    "); the operator checks sts.endpoints and proxies")
-        .With("http_status", http_status)
-        .RetryAfter(kPause);
-  }
-  const std::string request_id = CleanWord(JsonText(body->get_object(), "RequestId"));
-  auto fail = [&](absl::StatusCode status, std::string_view reason, std::string_view text) {
-    return Fail(status, reason, "STS answered " + code + ": " + std::string(text))
-        .With("http_status", http_status)
-        .With("sts_code", code)
-        .With("sts_request_id", request_id);
-  };
-  if (code.starts_with("Throttling") || response.status == 429) {
-    return fail(absl::StatusCode::kResourceExhausted, "STS_THROTTLED", "too many calls; wait and try again")
-        .RetryAfter(kPause);
-  }
-  if (response.status >= 500)
-    return fail(absl::StatusCode::kUnavailable, "STS_UNREACHABLE", "try again").RetryAfter(kPause);
-  for (const Mend& known : kMends) {
-    if (!code.starts_with(known.code_prefix)) continue;
-    return fail(absl::StatusCode::kFailedPrecondition,
-                code.starts_with("EntityNotExist") ? "ROLE_NOT_FOUND" : "STS_REFUSED", known.mend);
-  }
-  return fail(absl::StatusCode::kFailedPrecondition, "STS_REFUSED",
-              "trying again will not help; the operator must act");
+          .With("sts_code", code)
+          .With("sts_request_id", request_id);
+  if (meaning.status == absl::StatusCode::kFailedPrecondition) return failure;
+  return std::move(failure).RetryAfter(Pause(response));
+}
+
+bool IsOwnKeyRefused(const absl::Status& status) {
+  const auto metadata = Metadata(status);
+  const auto code = metadata.find("sts_code");
+  const StsMeaning* known = code == metadata.end() ? nullptr : Find(code->second);
+  return known != nullptr && known->own_key;
 }
 
 }  // namespace sluice::aliyun

@@ -177,6 +177,7 @@ class ConfigReader {
       const std::string full = wanted.is_absolute()
                                    ? wanted.string()
                                    : (std::filesystem::path(source_.file_).parent_path() / wanted).string();
+      source_.files_.insert(full);
       auto value = ReadFile(full);
       if (!value) return source_.Error(path, "the file " + full + " cannot be read");
       if (value->ends_with('\n')) value->pop_back();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ class ConfigSource {
   // `INVALID_ARGUMENT` `CONFIG_INVALID`, text `file:line:column: field: what`. A field that is not in the
   // file is located at the nearest one around it.
   absl::Status Error(const std::string& field, std::string_view what) const;
+  // Those that values were read from, as `file:PATH` says, with the config's directory before a relative one.
+  const std::set<std::string>& files() const { return files_; }
 
  private:
   friend class ConfigReader;
@@ -28,6 +31,7 @@ class ConfigSource {
   };
   std::string file_;
   std::map<std::string, Place> places_;
+  std::set<std::string> files_;
 };
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;

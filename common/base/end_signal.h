@@ -9,9 +9,17 @@ namespace sluice {
 // signals; also makes writing to a closed connection an error instead of an end.
 class EndSignal {
  public:
-  EndSignal();
-  // Blocks until one comes.
-  void Await() const;
+  enum class Hangup {
+    // SIGHUP ends the process, as it usually does.
+    kEnds,
+    // SIGHUP is waited for too, and stands for reading everything again.
+    kReloads,
+  };
+  enum class Came { kEnd, kHangup };
+
+  explicit EndSignal(Hangup hangup = Hangup::kEnds);
+  // Blocks until one comes, and says which.
+  Came Await() const;
 
  private:
   sigset_t signals_;

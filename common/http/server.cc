@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/http/server.h"
 
+#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <boost/asio.hpp>
 #include <boost/asio/ssl.hpp>
@@ -27,6 +30,7 @@ namespace bhttp = boost::beast::http;
 using boost::system::error_code;
 using Socket = beast::tcp_stream;
 using TlsSocket = beast::ssl_stream<beast::tcp_stream>;
+using TlsContext = asio::ssl::context;
 
 constexpr size_t kPiece = 256 * 1024;
 constexpr auto kToTuple = asio::as_tuple(asio::use_awaitable);
@@ -84,15 +88,12 @@ std::string ClientCertificate(TlsSocket& socket) {
 class BeastServer final : public Server {
  public:
   BeastServer(ServerOptions options, Handler& handler)
-      : options_(std::move(options)),
-        handler_(handler),
-        context_(1),
-        acceptor_(context_),
-        tls_(asio::ssl::context::tls_server) {}
+      : options_(std::move(options)), handler_(handler), context_(1), acceptor_(context_) {}
 
   ~BeastServer() override { Stop(std::chrono::milliseconds(0)); }
 
   absl::Status Start() {
+    if (absl::Status status = ReloadTls(); !status.ok()) return status;
     if (absl::Status status = Listen(); !status.ok()) return status;
     asio::co_spawn(context_, Accept(), asio::detached);
     thread_ = std::thread([this] { context_.run(); });
@@ -100,6 +101,19 @@ class BeastServer final : public Server {
   }
 
   uint16_t port() const override { return port_; }
+
+  absl::Status ReloadTls() override {
+    if (!options_.tls) return absl::OkStatus();
+    auto texts = ReadTlsFiles(*options_.tls);
+    if (!texts.ok()) return texts.status();
+    auto fresh = std::make_shared<TlsContext>(asio::ssl::context::tls_server);
+    if (error_code error = Fill(*fresh, *texts))
+      return Fail(absl::StatusCode::kInvalidArgument, "TLS_FILES_INVALID",
+                  "OpenSSL does not serve with " + options_.tls->cert_file + ": " + error.message());
+    std::lock_guard lock(tls_mutex_);
+    tls_ = std::move(fresh);
+    return absl::OkStatus();
+  }
 
   void Stop(std::chrono::milliseconds grace) override {
     std::lock_guard lock(stop_mutex_);
@@ -111,6 +125,7 @@ class BeastServer final : public Server {
       acceptor_.close(ignored);
       stopping_ = true;
       for (auto* socket : waiting_) socket->close();
+      for (auto* socket : silent_) socket->cancel(ignored);
       idle_ = &idle;
       SignalIfIdle();
     });
@@ -125,29 +140,28 @@ class BeastServer final : public Server {
                 "cannot listen on " + options_.host + ":" + std::to_string(options_.port) + ": " + what);
   }
 
+  static error_code Fill(TlsContext& context, const TlsTexts& texts) {
+    context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                        asio::ssl::context::no_tlsv1_1);
+    error_code error;
+    context.use_certificate_chain(asio::buffer(texts.certificates), error);
+    if (!error) context.use_private_key(asio::buffer(texts.key.Reveal()), asio::ssl::context::pem, error);
+    if (error || texts.client_authorities.empty()) return error;
+    context.add_certificate_authority(asio::buffer(texts.client_authorities), error);
+    if (!error) context.set_verify_mode(asio::ssl::verify_peer, error);
+    // Without a name for them OpenSSL fails the handshake of whoever resumes a session with a certificate.
+    static constexpr unsigned char kSessions[] = "sluice";
+    SSL_CTX_set_session_id_context(context.native_handle(), kSessions, sizeof(kSessions) - 1);
+    return error;
+  }
+
+  std::shared_ptr<TlsContext> Tls() {
+    std::lock_guard lock(tls_mutex_);
+    return tls_;
+  }
+
   absl::Status Listen() {
     error_code error;
-    if (options_.tls) {
-      tls_.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
-                       asio::ssl::context::no_tlsv1_1);
-      tls_.use_certificate_chain_file(options_.tls->cert_file, error);
-      if (error) {
-        return Refused("certificate " + options_.tls->cert_file + ": " + error.message());
-      }
-      tls_.use_private_key_file(options_.tls->key_file, asio::ssl::context::pem, error);
-      if (error) {
-        return Refused("key " + options_.tls->key_file + ": " + error.message());
-      }
-      if (SSL_CTX_check_private_key(tls_.native_handle()) != 1)
-        return Refused("the key does not belong to the certificate");
-      if (!options_.tls->client_ca_file.empty()) {
-        tls_.load_verify_file(options_.tls->client_ca_file, error);
-        if (error) {
-          return Refused("client authorities " + options_.tls->client_ca_file + ": " + error.message());
-        }
-        tls_.set_verify_mode(asio::ssl::verify_peer);
-      }
-    }
     const auto address =
         asio::ip::make_address(options_.host == "localhost" ? "127.0.0.1" : options_.host, error);
     if (error) return Refused("not a numeric address");
@@ -181,8 +195,8 @@ class BeastServer final : public Server {
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     const auto remote = socket.remote_endpoint(ignored);
     const std::string peer = ignored ? std::string() : remote.address().to_string();
-    if (options_.tls) {
-      TlsSocket stream(std::move(socket), tls_);
+    if (const auto tls = Tls()) {  // held until the connection ends, whatever is reloaded meanwhile
+      TlsSocket stream(std::move(socket), *tls);
       beast::get_lowest_layer(stream).expires_after(options_.io_timeout);
       auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, kToTuple);
       if (!error) {
@@ -191,12 +205,53 @@ class BeastServer final : public Server {
         co_await stream.async_shutdown(kToTuple);
       }
     } else {
-      Socket stream(std::move(socket));
-      co_await Serve(stream, peer, false);
-      stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+      Opening opening = Opening::kHttp1;
+      if (options_.on_http2) opening = co_await Look(socket);
+      if (opening == Opening::kHttp2) {
+        const int descriptor = socket.release(ignored);
+        fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+        options_.on_http2(descriptor);
+      } else if (opening == Opening::kHttp1) {
+        Socket stream(std::move(socket));
+        co_await Serve(stream, peer, false);
+        stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+      }
     }
     --connections_;
     SignalIfIdle();
+  }
+
+  enum class Opening { kHttp1, kHttp2, kNone };
+
+  // Looks at the first bytes without taking them, for as long as they could still become HTTP/2's preface.
+  asio::awaitable<Opening> Look(asio::ip::tcp::socket& socket) {
+    constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    constexpr auto kPause = std::chrono::milliseconds(10);
+    const auto end = std::chrono::steady_clock::now() + options_.io_timeout;
+    asio::steady_timer alarm(context_, end);
+    // Empty once the alarm is too late: it may be on its way when it is cancelled.
+    const auto watched = std::make_shared<asio::ip::tcp::socket*>(&socket);
+    alarm.async_wait([watched](error_code error) {
+      if (!error && *watched != nullptr) (*watched)->cancel(error);
+    });
+    silent_.insert(&socket);
+    auto [error] = co_await socket.async_wait(asio::ip::tcp::socket::wait_read, kToTuple);
+    silent_.erase(&socket);
+    *watched = nullptr;
+    while (!error && !stopping_) {
+      char start[kPreface.size()];
+      const ssize_t got = recv(socket.native_handle(), start, sizeof(start), MSG_PEEK | MSG_DONTWAIT);
+      if (got <= 0) co_return Opening::kHttp1;
+      if (!kPreface.starts_with(std::string_view(start, static_cast<size_t>(got)))) co_return Opening::kHttp1;
+      if (static_cast<size_t>(got) == kPreface.size()) co_return Opening::kHttp2;
+      pollfd ended{socket.native_handle(), POLLRDHUP, 0};
+      if (poll(&ended, 1, 0) != 0) co_return Opening::kHttp1;  // no more will come
+      // The socket stays readable meanwhile, so time alone can be waited for.
+      if (std::chrono::steady_clock::now() >= end) break;
+      asio::steady_timer pause(context_, kPause);
+      co_await pause.async_wait(kToTuple);
+    }
+    co_return Opening::kNone;
   }
 
   template <typename Stream>
@@ -354,12 +409,14 @@ class BeastServer final : public Server {
   Handler& handler_;
   asio::io_context context_;
   asio::ip::tcp::acceptor acceptor_;
-  asio::ssl::context tls_;
+  std::mutex tls_mutex_;
+  std::shared_ptr<TlsContext> tls_;  // guarded by tls_mutex_; null without TLS
   uint16_t port_ = 0;
   std::mutex stop_mutex_;
   std::thread thread_;
   // Touched by the server's thread only.
   std::set<beast::tcp_stream*> waiting_;
+  std::set<asio::ip::tcp::socket*> silent_;  // connected and not a byte yet
   size_t connections_ = 0;
   size_t busy_ = 0;
   bool stopping_ = false;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/http/message.h"
+#include "common/http/tls_files.h"
 
 namespace sluice::http {
 
@@ -62,13 +64,6 @@ class Handler {
   virtual uint64_t BodyLimit(const RequestHead& head) const = 0;
 };
 
-struct TlsFiles {
-  std::string cert_file;
-  std::string key_file;
-  // Empty asks for no client certificate; otherwise one is verified when sent, but not demanded.
-  std::string client_ca_file;
-};
-
 struct ServerOptions {
   // Numeric address or `localhost`.
   std::string host = "127.0.0.1";
@@ -78,6 +73,10 @@ struct ServerOptions {
   std::chrono::seconds io_timeout{60};
   size_t header_limit = 32 * 1024;
   size_t max_connections = 4096;
+  // Takes plaintext connections that begin with HTTP/2's preface, as gRPC's do; nothing of them was read. The
+  // descriptor is non-blocking and becomes the function's own; the server knows nothing of it from then on.
+  // Called on the server's thread. Without it, and over TLS, HTTP/2 is answered 400.
+  std::function<void(int descriptor)> on_http2;
 };
 
 // An HTTP/1.1 server with one thread. Sends `100 Continue` when asked to. Answers 400, 408, 413, 431 by
@@ -86,13 +85,17 @@ class Server {
  public:
   virtual ~Server() = default;
   virtual uint16_t port() const = 0;
+  // Reads the TLS files again: connections that begin from now on use them, those that stand live on. Where
+  // they are bad, `TLS_FILES_INVALID`, and all stays as it was. OK without TLS. Thread-safe; blocks for the
+  // reading.
+  virtual absl::Status ReloadTls() = 0;
   // Stops accepting, lets requests in flight finish until `grace` has passed, then closes all. Idempotent;
   // blocks.
   virtual void Stop(std::chrono::milliseconds grace) = 0;
 };
 
-// `handler` must outlive the server. Fails with `LISTEN_FAILED` (address taken, not local, TLS files bad) and
-// says which.
+// `handler` must outlive the server. Fails with `LISTEN_FAILED` (address taken, or not local), or as
+// ReadTlsFiles does, and says which.
 absl::StatusOr<std::unique_ptr<Server>> StartServer(ServerOptions options, Handler& handler);
 
 }  // namespace sluice::http

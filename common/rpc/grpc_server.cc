@@ -3,6 +3,7 @@
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc_security_constants.h>
+#include <grpcpp/impl/server_builder_option.h>
 
 #include <algorithm>
 #include <thread>
@@ -69,6 +70,20 @@ CallContext ContextOf(const grpc::ServerContext& context, bool tls, CancelToken 
 
 }  // namespace internal
 
+namespace {
+
+// Nothing that the process registered for every server: reflection and channelz, which do so by being linked
+// or called for, would tell callers of the public port about its inside.
+class NoPlugins final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->clear();
+  }
+};
+
+}  // namespace
+
 // The server goes before its queues.
 struct GrpcServer::Running {
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
@@ -86,10 +101,12 @@ absl::Status GrpcServer::Start() {
   // Protobuf would write a line of its own to standard error for every malformed message that anybody sends.
   google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
+  builder.SetOption(std::make_unique<NoPlugins>());
   builder.AddListeningPort(options_.address, options_.credentials, &port_);
   for (grpc::Service* service : services_) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(options_.max_request_bytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // or a taken port would go unnoticed
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
+                             0);  // or a taken port would go unnoticed; ServerTls needs it
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 24 * 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 60 * 60 * 1000);

@@ -1,60 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/rpc/transport_credentials.h"
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
 
-#include "common/base/file.h"
-#include "common/base/status.h"
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "common/base/host.h"
 #include "common/base/status_macros.h"
 
 namespace sluice::rpc {
-namespace {
 
-Failure Invalid(const std::string& what) {
-  return Fail(absl::StatusCode::kInvalidArgument, "TLS_FILES_INVALID", what);
+struct ServerTls::Current {
+  std::mutex mutex;
+  // Both guarded by mutex.
+  http::TlsTexts texts;
+  uint64_t version = 1;
+};
+
+// gRPC's own TLS, the same as behind grpc::SslServerCredentials, but through the hook of its C interface that
+// is asked for newer files as each handshake begins. What it cannot use it drops, keeping the last good ones.
+// Rejected: TlsServerCredentials with a watched directory, which loses the good pair when it meets a bad one
+// and sees a change only by polling.
+//
+// gRPC swaps the files of a port without a lock. That is safe where its handshakes begin one after the other,
+// which is so with one listening socket: hence no port of this kind may have several (GrpcServer switches
+// SO_REUSEPORT off, and a name, which may stand for several addresses, is not listened on).
+class ServerTls::Credentials final : public grpc::ServerCredentials {
+ public:
+  Credentials(std::shared_ptr<Current> current, bool ask_clients)
+      : current_(std::move(current)), ask_clients_(ask_clients) {}
+
+  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {
+    std::fputs("sluice: a mistake of the program: callers are judged by the handlers, not by gRPC\n", stderr);
+    std::abort();
+  }
+
+ private:
+  // One port, which is told of each version once.
+  struct Port {
+    const std::shared_ptr<Current> current;
+    uint64_t told = 0;  // guarded by current->mutex
+  };
+
+  int AddPortToServer(const std::string& given, grpc_server* server) override {
+    const size_t colon = given.rfind(':');
+    const std::string host = given.substr(0, colon);
+    const std::string address = host == "localhost" ? "127.0.0.1" + given.substr(colon) : given;
+    if (colon == std::string::npos || (host != "localhost" && !IsNumericHost(host))) return 0;
+    ports_.push_back(std::unique_ptr<Port>(new Port{current_}));
+    grpc_ssl_server_credentials_options* options =
+        grpc_ssl_server_credentials_create_options_using_config_fetcher(
+            ask_clients_ ? GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY
+                         : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+            &Credentials::Fetch, ports_.back().get());
+    grpc_server_credentials* credentials = grpc_ssl_server_credentials_create_with_options(options);
+    const int port = grpc_server_add_http2_port(server, address.c_str(), credentials);
+    grpc_server_credentials_release(credentials);
+    return port;
+  }
+
+  static grpc_ssl_certificate_config_reload_status Fetch(void* of,
+                                                         grpc_ssl_server_certificate_config** config) {
+    Port& port = *static_cast<Port*>(of);
+    std::lock_guard lock(port.current->mutex);
+    if (port.told == port.current->version) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    const http::TlsTexts& texts = port.current->texts;
+    const grpc_ssl_pem_key_cert_pair pair{texts.key.Reveal().c_str(), texts.certificates.c_str()};
+    // gRPC wants authorities even where it asks no client for a certificate, and does not use them then.
+    const std::string& authorities =
+        texts.client_authorities.empty() ? texts.certificates : texts.client_authorities;
+    *config = grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
+    port.told = port.current->version;
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+  }
+
+  const std::shared_ptr<Current> current_;
+  const bool ask_clients_;
+  std::vector<std::unique_ptr<Port>> ports_;
+};
+
+ServerTls::ServerTls(http::TlsFiles files, std::shared_ptr<Current> current)
+    : files_(std::move(files)),
+      current_(std::move(current)),
+      credentials_(std::make_shared<Credentials>(current_, !files_.client_ca_file.empty())) {}
+
+absl::StatusOr<std::unique_ptr<ServerTls>> ServerTls::Load(http::TlsFiles files) {
+  auto current = std::make_shared<Current>();
+  ASSIGN_OR_RETURN(current->texts, http::ReadTlsFiles(files));
+  return std::unique_ptr<ServerTls>(new ServerTls(std::move(files), std::move(current)));
 }
 
-absl::StatusOr<std::string> ReadPem(const std::string& path) {
-  auto text = ReadFile(path);
-  if (!text || text->empty()) return Invalid("the TLS file " + path + " cannot be read");
-  return *std::move(text);
+absl::Status ServerTls::Reload() {
+  ASSIGN_OR_RETURN(auto texts, http::ReadTlsFiles(files_));
+  std::lock_guard lock(current_->mutex);
+  current_->texts = std::move(texts);
+  ++current_->version;
+  return absl::OkStatus();
 }
-
-using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
-Bio Wrap(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free);
-}
-Certificate FirstCertificate(const std::string& pem) {
-  return Certificate(PEM_read_bio_X509(Wrap(pem).get(), nullptr, nullptr, nullptr), X509_free);
-}
-
-}  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const std::optional<http::TlsFiles>& files) {
   if (!files) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  ASSIGN_OR_RETURN(pair.cert_chain, ReadPem(files->cert_file));
-  ASSIGN_OR_RETURN(pair.private_key, ReadPem(files->key_file));
-  const Certificate certificate = FirstCertificate(pair.cert_chain);
-  if (!certificate) return Invalid(files->cert_file + " holds no PEM certificate");
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      PEM_read_bio_PrivateKey(Wrap(pair.private_key).get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  if (!key) return Invalid(files->key_file + " holds no PEM private key without a password");
-  if (X509_check_private_key(certificate.get(), key.get()) != 1)
-    return Invalid("the key " + files->key_file + " does not belong to the certificate " + files->cert_file);
-  const bool ask = !files->client_ca_file.empty();
-  grpc::SslServerCredentialsOptions options(ask ? GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY
-                                                : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  options.pem_key_cert_pairs.push_back(std::move(pair));
-  if (ask) {
-    ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem(files->client_ca_file));
-    if (!FirstCertificate(options.pem_root_certs))
-      return Invalid(files->client_ca_file + " holds no PEM certificate");
-  }
-  return grpc::SslServerCredentials(options);
+  ASSIGN_OR_RETURN(const auto tls, ServerTls::Load(*files));
+  return tls->credentials();
 }
 
 }  // namespace sluice::rpc

@@ -47,7 +47,7 @@ class Sandbox {
   uint16_t identity_port() const;
   uint16_t admin_port() const;
   const std::string& issuer() const;
-  // What STS and OSS take for now; tests move it.
+  // What STS, OSS and metadata take for now; tests move it.
   SandboxClock& clock();
   // Trouble on order, as POST /faults gives it.
   FaultScript& faults();

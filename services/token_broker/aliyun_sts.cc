@@ -39,6 +39,19 @@ absl::StatusOr<aliyun::Credentials> ReadCredentials(const http::Response& respon
   return out;
 }
 
+// A fixed key that STS refuses is for the operator; a session that has ended is not, since another is
+// fetched.
+absl::Status OwnKeyRefused(const absl::Status& status, const aliyun::Credentials& own) {
+  if (own.security_token.empty()) return status;
+  const auto metadata = Metadata(status);
+  return Fail(absl::StatusCode::kUnavailable, "OWN_CREDENTIALS_MISSING",
+              "STS takes the broker's own session no longer and another is fetched; try again, and check the "
+              "source of the key with `sluice doctor` if this goes on")
+      .With("sts_code", metadata.at("sts_code"))
+      .With("sts_request_id", metadata.at("sts_request_id"))
+      .RetryAfter(std::chrono::seconds(1));
+}
+
 absl::Status Unreachable(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kCancelled)
     return Fail(status.code(), "CALL_CANCELLED", "the caller no longer waits");
@@ -66,10 +79,14 @@ void AliyunSts::AssumeRole(AssumeRoleRequest request, Deadline deadline, CancelT
                     .RetryAfter(std::chrono::seconds(2)));
   const std::string nonce = crypto::HexLower(crypto::RandomBytes(16));
   client_.Send(aliyun::SignApiCall(call, *own, clock_.Now(), nonce), deadline, std::move(cancel),
-               [&clock = clock_, life = request.life,
+               [this, own, life = request.life,
                 done = std::move(done)](absl::StatusOr<http::Response> response) mutable {
                  if (!response.ok()) return done(Unreachable(response.status()));
-                 done(ReadCredentials(*response, clock.Now(), life));
+                 auto minted = ReadCredentials(*response, clock_.Now(), life);
+                 if (!aliyun::IsOwnKeyRefused(minted.status())) return done(std::move(minted));
+                 // Late answers about a key that is no longer in use renew nothing.
+                 if (own_.Current() == own) own_.Renew();
+                 done(OwnKeyRefused(minted.status(), *own));
                });
 }
 

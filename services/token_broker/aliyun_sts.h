@@ -10,7 +10,9 @@
 
 namespace sluice::broker {
 
-// The real STS over HTTP, signed with ACS3-HMAC-SHA256 and the broker's own key. One attempt per call.
+// The real STS over HTTP, signed with ACS3-HMAC-SHA256 and the broker's own key. One attempt per call. When
+// STS refuses that key, its source is told to renew it; if it was a session, that is
+// `OWN_CREDENTIALS_MISSING`.
 class AliyunSts final : public Sts {
  public:
   // `endpoint` is scheme and host. All must outlive it and the calls under way.

@@ -148,7 +148,7 @@ void Api::WithCaller(Method method, rpc::CallContext context, Done<AnswerType> d
                                                    caller) mutable {
     const rpc::CallContext& from = call->context;
     absl::Status refused = caller.status();
-    if (caller.ok()) refused = parts_.load.TakeOfSubject((*caller)->provider, (*caller)->subject);
+    if (caller.ok()) refused = parts_.load.TakeOfCaller(**caller, from.peer);
     if (!refused.ok()) {
       RecordRefusal(
           parts_.audit,

@@ -5,14 +5,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
 #include <mutex>
 #include <thread>
 
-#include "boost/json.hpp"
 #include "common/base/iso_time.h"
+#include "common/base/json_line.h"
 #include "common/base/status.h"
 #include "services/token_broker/access.h"
 
@@ -20,6 +20,10 @@ namespace sluice::broker {
 namespace {
 
 constexpr size_t kMostWaiting = 4096;
+
+// How long lines gather before they are written together.
+constexpr std::chrono::milliseconds kLinger{2};
+constexpr std::chrono::milliseconds kRetry{200};
 
 class FileAudit final : public Audit {
  public:
@@ -35,44 +39,54 @@ class FileAudit final : public Audit {
   }
 
   absl::Status Accept(const AuditRecord& record) override {
-    std::string line = AuditLine(record) + "\n";
+    const std::string line = AuditLine(record);
+    bool first = false;
     {
       std::lock_guard lock(mutex_);
-      if (failing_ || waiting_.size() >= kMostWaiting) {
+      if (failing_ || lines_ >= kMostWaiting) {
         return Fail(absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE",
                     "the audit cannot be written, so nothing is issued; try again")
             .RetryAfter(std::chrono::seconds(1));
       }
-      waiting_.push_back(std::move(line));
+      first = lines_++ == 0;
+      waiting_ += line;
+      waiting_ += '\n';
     }
-    changed_.notify_all();
+    if (first) changed_.notify_all();
     return absl::OkStatus();
   }
 
  private:
   void Write() {
+    std::string batch;
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [&] { return ending_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      std::string line = std::move(waiting_.front());
-      waiting_.pop_front();
+      changed_.wait(lock, [&] { return ending_ || lines_ > 0; });
+      if (lines_ == 0) return;
+      // The first line of a burst woke this thread; the others come with it, rather than each with a wake-up.
+      changed_.wait_for(lock, kLinger, [&] { return ending_; });
+      batch.swap(waiting_);
+      waiting_.clear();
+      lines_ = 0;
       lock.unlock();
-      const size_t written = WriteSome(line);
+      batch.erase(0, WriteSome(batch));
       lock.lock();
-      failing_ = written < line.size();
+      failing_ = !batch.empty();
       if (!failing_) continue;
-      // The rest of the line keeps its place; a disk may have room again later.
-      waiting_.push_front(line.substr(written));
+      // What is left keeps its place; a disk may have room again later.
+      batch += waiting_;
+      waiting_.swap(batch);
+      batch.clear();
+      lines_ = static_cast<size_t>(std::count(waiting_.begin(), waiting_.end(), '\n'));
       if (ending_) return;
-      changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return ending_; });
+      changed_.wait_for(lock, kRetry, [&] { return ending_; });
     }
   }
 
-  size_t WriteSome(const std::string& line) const {
+  size_t WriteSome(const std::string& text) const {
     size_t done = 0;
-    while (done < line.size()) {
-      const ssize_t wrote = write(fd_, line.data() + done, line.size() - done);
+    while (done < text.size()) {
+      const ssize_t wrote = write(fd_, text.data() + done, text.size() - done);
       if (wrote < 0 && errno == EINTR) continue;
       if (wrote <= 0) break;
       done += static_cast<size_t>(wrote);
@@ -84,7 +98,8 @@ class FileAudit final : public Audit {
   const bool owned_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::string> waiting_;  // guarded by mutex_, as all below
+  std::string waiting_;  // whole lines; guarded by mutex_, as all below
+  size_t lines_ = 0;     // in waiting_
   bool failing_ = false;
   bool ending_ = false;
   std::thread writer_;  // last, so that it starts when the rest exists
@@ -112,10 +127,11 @@ AuditRecord BeginRecord(const char* method, const rpc::CallContext& context, con
 }
 
 std::string AuditLine(const AuditRecord& record) {
-  boost::json::object line{{"time", IsoMillis(record.time)},
-                           {"event", "audit"},
-                           {"method", record.method},
-                           {"decision", record.allowed ? "allowed" : "refused"}};
+  JsonLine line;
+  line.Add("time", IsoMillis(record.time));
+  line.Add("event", "audit");
+  line.Add("method", record.method);
+  line.Add("decision", record.allowed ? "allowed" : "refused");
   const std::pair<const char*, const std::string&> texts[] = {
       {"reason", record.reason},       {"provider", record.provider},
       {"subject", record.subject},     {"actor", record.actor},
@@ -126,15 +142,15 @@ std::string AuditLine(const AuditRecord& record) {
       {"peer", record.peer},           {"request_id", record.request_id},
       {"trace_id", record.trace_id}};
   for (const auto& [name, value] : texts) {
-    if (!value.empty()) line[name] = value;
+    if (!value.empty()) line.Add(name, value);
   }
   if (record.scope) {
-    line["bucket"] = record.scope->bucket;
-    line[record.scope->is_object ? "key" : "prefix"] = record.scope->target;
-    line["operations"] = OperationNames(record.scope->operations);
+    line.Add("bucket", record.scope->bucket);
+    line.Add(record.scope->is_object ? "key" : "prefix", record.scope->target);
+    line.Add("operations", OperationNames(record.scope->operations));
   }
-  if (record.expires) line["expires"] = IsoExtended(*record.expires);
-  return boost::json::serialize(line);
+  if (record.expires) line.Add("expires", IsoExtended(*record.expires));
+  return std::move(line).Take();
 }
 
 void RecordRefusal(Audit& audit, AuditRecord record, const absl::Status& why,

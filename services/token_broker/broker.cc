@@ -227,6 +227,8 @@ absl::Status Broker::Reload(Settings next) {
   return absl::OkStatus();
 }
 
+void Broker::CountReload(std::string_view what, bool good) { parts_->metrics.Reloaded(what, good); }
+
 void Broker::Reap() { parts_->generations.Reap(); }
 
 void Broker::AnnounceEnd() {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string_view>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -35,6 +36,11 @@ class Broker {
   // they began. Keys that it names anew behind a URL are waited for, at most 5 s. Errors are those of
   // CheckReplaceable and Generation::Make; then nothing has changed. One thread at a time; blocks.
   absl::Status Reload(Settings next);
+  // Reads the TLS files of all listeners again; connections that stand live on. Where some are bad,
+  // `TLS_FILES_INVALID`, and that listener keeps what it had. Blocks for the reading.
+  absl::Status ReloadTls();
+  // For the metrics: `config`, `keys`, `jwks` or `tls` was read again.
+  void CountReload(std::string_view what, bool good);
   // Ends what earlier configs left behind. Called now and then by whoever calls Reload.
   void Reap();
 

@@ -48,11 +48,11 @@ absl::Status Load::Enter() {
   return absl::OkStatus();
 }
 
-absl::Status Load::TakeOfSubject(std::string_view provider, std::string_view subject) {
+absl::Status Load::TakeOfCaller(const identity::Caller& caller, std::string_view peer) {
   if (!subjects_.limited()) return absl::OkStatus();
-  std::string name(provider);
+  std::string name = caller.provider;
   name += '\0';
-  name += subject;
+  name += caller.anonymous ? peer : std::string_view(caller.subject);
   const auto wait = subjects_.Take(name, timers_.Now());
   if (wait.count() == 0) return absl::OkStatus();
   return Fail(absl::StatusCode::kResourceExhausted, "SUBJECT_RATE_EXCEEDED",

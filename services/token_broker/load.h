@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "common/base/timers.h"
+#include "common/identity/caller.h"
 #include "services/token_broker/rate_table.h"
 
 namespace sluice::broker {
@@ -34,8 +35,9 @@ class Load {
   absl::Status Enter();
   void Leave() { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
 
-  // Once it is known who calls: `RESOURCE_EXHAUSTED` `SUBJECT_RATE_EXCEEDED`.
-  absl::Status TakeOfSubject(std::string_view provider, std::string_view subject);
+  // Once it is known who calls: `RESOURCE_EXHAUSTED` `SUBJECT_RATE_EXCEEDED`. Anonymous callers are one
+  // subject each by their address.
+  absl::Status TakeOfCaller(const identity::Caller& caller, std::string_view peer);
   // Once a request was judged good: `RESOURCE_EXHAUSTED` `GRANT_RATE_EXCEEDED`.
   absl::Status TakeOfGrant(std::string_view grant);
 

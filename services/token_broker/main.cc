@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <thread>
 
 #include "common/base/end_signal.h"
 #include "common/base/file.h"
@@ -9,6 +10,7 @@
 #include "services/token_broker/broker.h"
 #include "services/token_broker/config_report.h"
 #include "services/token_broker/environment_credentials.h"
+#include "services/token_broker/reloader.h"
 
 namespace {
 
@@ -52,7 +54,7 @@ int main(int argc, char** argv) {
   auto own = broker::ReadEnvironmentCredentials(ProcessEnvironment());
   if (!own.ok()) return Complain(own.status(), 2);
 
-  const EndSignal end;
+  const EndSignal end(EndSignal::Hangup::kReloads);
 
   SystemClock clock;
   telemetry::StderrLog log(clock);
@@ -61,6 +63,7 @@ int main(int argc, char** argv) {
               {{"meaning", "http, the sandbox's account and its public keys are accepted"}});
   for (const std::string& warning : broker::Warnings(*settings))
     log.Write(Severity::kWarning, "open_grant", {{"what", warning}});
+  const broker::Settings kept = *settings;
   auto broker = broker::Broker::Start(
       *std::move(settings), std::make_unique<aliyun::FixedCredentials>(*std::move(own)), clock, log);
   if (!broker.ok())
@@ -77,9 +80,15 @@ int main(int argc, char** argv) {
     return 1;
   }
 
-  end.Await();
-  log.Write(Severity::kInfo, "draining");
-  (*broker)->Stop(std::chrono::seconds(20));
+  {
+    broker::Reloader reloader(config_path, kept, *source, **broker, log);
+    while (end.Await() == EndSignal::Came::kHangup) reloader.Ask();
+  }
+  log.Write(Severity::kInfo, "draining",
+            {{"wait_ms", kept.drain_wait.count()}, {"grace_ms", kept.drain_grace.count()}});
+  (*broker)->AnnounceEnd();
+  std::this_thread::sleep_for(kept.drain_wait);  // a load balancer turns away meanwhile
+  (*broker)->Stop(kept.drain_grace);
   log.Write(Severity::kInfo, "stopped");
   return 0;
 }

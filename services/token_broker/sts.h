@@ -18,7 +18,7 @@ enum class Urgency {
   kAhead,
   // A caller waits.
   kCaller,
-  // A session that signs for all callers of a grant.
+  // A session that signs for all callers of a grant; or a caller that has had its turn and is tried again.
   kShared,
 };
 

@@ -117,7 +117,7 @@ TEST_F(TokenIntegrationTest, ATokenForOneObjectReachesThatObject) {
 
   EXPECT_EQ(token.scope().key(), "uploads/alice/a/b.jpg");
   EXPECT_EQ(token.expire_time().seconds() - token.server_time().seconds() <= 900, true);
-  EXPECT_EQ(token.refresh_after().seconds(), token.expire_time().seconds() - 300);
+  EXPECT_EQ(token.refresh_after().seconds(), token.expire_time().seconds() - 600);
   EXPECT_EQ(Try(token, "PUT", "uploads/alice/a/b.jpg", "x"), Refusal(200, ""));
   EXPECT_EQ(Try(token, "PUT", "uploads/alice/a/b.jpgx", "x"), Refusal(403, "AccessDenied"));
   EXPECT_EQ(Try(token, "PUT", "uploads/alice/a/b.jp", "x"), Refusal(403, "AccessDenied"));

@@ -65,6 +65,9 @@ TEST(StsErrorTest, MapsTheVendorsCodesAndRepeatsNoneOfItsText) {
       {400, "SomethingNew", StatusCode::kFailedPrecondition, "STS_REFUSED"},
       {400, "Throttling.User", StatusCode::kResourceExhausted, "STS_THROTTLED"},
       {429, "Whatever", StatusCode::kResourceExhausted, "STS_THROTTLED"},
+      {400, "SignatureNonceUsed", StatusCode::kUnavailable, "STS_ANSWER_INVALID"},
+      {400, "NoPermissionElse", StatusCode::kFailedPrecondition, "STS_REFUSED"},
+      {502, "SomethingNew", StatusCode::kUnavailable, "STS_UNREACHABLE"},
       {500, "InternalError", StatusCode::kUnavailable, "STS_UNREACHABLE"}};
   for (const auto& [status, code, expected, reason] : cases) {
     const absl::Status error = StsError(Sts(status, code));
@@ -72,6 +75,33 @@ TEST(StsErrorTest, MapsTheVendorsCodesAndRepeatsNoneOfItsText) {
     EXPECT_EQ(error.ToString().find("secret text"), std::string::npos);
   }
   EXPECT_EQ(Metadata(StsError(Sts(403, "NoPermission"))).at("sts_request_id"), "R-1");
+}
+
+TEST(StsErrorTest, KnowsARefusalOfTheOwnKey) {
+  for (const char* code : {"InvalidSecurityToken.Expired", "InvalidSecurityToken.Malformed",
+                           "InvalidSecurityToken.MismatchWithAccessKey", "InvalidAccessKeyId.NotFound",
+                           "InvalidAccessKeyId.Inactive", "MissingSecurityToken", "SignatureDoesNotMatch"}) {
+    EXPECT_TRUE(IsOwnKeyRefused(StsError(Sts(400, code)))) << code;
+  }
+  for (const char* code : {"NoPermission", "EntityNotExist.Role", "Throttling.User", "InvalidSecurityTokenX"})
+    EXPECT_FALSE(IsOwnKeyRefused(StsError(Sts(400, code)))) << code;
+  EXPECT_FALSE(IsOwnKeyRefused(absl::OkStatus()));
+  EXPECT_FALSE(IsOwnKeyRefused(StsError({403, {}, "<html>"})));
+}
+
+TEST(StsErrorTest, WaitsAsStsSaysWithinReason) {
+  const std::pair<const char*, int> cases[] = {
+      {"2500", 2500}, {"3", 100},      {"99999999", 60000},
+      {"0", 1000},    {"-7", 1000},    {"", 1000},
+      {"1e9", 1000},  {"2500 ", 1000}, {"99999999999999999999999", 1000}};
+  for (const auto& [value, expected] : cases) {
+    http::Response response = Sts(400, "Whatever");
+    response.headers = {{"X-Acs-Retry-After", value}};
+    EXPECT_THAT(StsError(response), FailsWith(StatusCode::kResourceExhausted, "STS_THROTTLED")) << value;
+    EXPECT_EQ(RetryDelay(StsError(response)), std::chrono::milliseconds(expected)) << value;
+  }
+  EXPECT_EQ(RetryDelay(StsError(Sts(400, "Throttling"))), std::chrono::seconds(1));
+  EXPECT_EQ(RetryDelay(StsError(Sts(403, "NoPermission"))), std::nullopt);
 }
 
 TEST(StsErrorTest, WhatIsNotStsIsSaid) {

@@ -180,7 +180,7 @@ TEST_F(ServerTest, TakenPortSaysWhichAndWhy) {
               FailsWith(absl::StatusCode::kFailedPrecondition, "LISTEN_FAILED"));
   ServerOptions tls;
   tls.tls = TlsFiles{"/nonexistent.pem", "/nonexistent.key", ""};
-  EXPECT_THAT(StartServer(tls, echo_), FailsWith(absl::StatusCode::kFailedPrecondition, "LISTEN_FAILED"));
+  EXPECT_THAT(StartServer(tls, echo_), FailsWith(absl::StatusCode::kInvalidArgument, "TLS_FILES_INVALID"));
 }
 
 TEST_F(ServerTest, StoppedServerIsUnreachable) {

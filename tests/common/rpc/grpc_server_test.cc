@@ -4,11 +4,9 @@
 #include <future>
 
 #include "common/base/status.h"
-#include "common/rpc/transport_credentials.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "sluice/token/v1/token_broker.grpc.pb.h"
 #include "tests/support/status_matchers.h"
-#include "tests/support/temp_dir.h"
 
 namespace sluice::rpc {
 namespace {
@@ -167,18 +165,6 @@ TEST_F(GrpcServerTest, ATakenPortIsSaid) {
   GrpcServer second(taken);
 
   EXPECT_THAT(second.Start(), FailsWith(absl::StatusCode::kUnavailable, "LISTEN_FAILED"));
-}
-
-TEST(MakeServerCredentialsTest, BadFilesAreRefusedBeforeAnyHandshake) {
-  const sluice::testing::TempDir dir;
-  const std::string text = dir.Write("text.pem", "hello");
-
-  EXPECT_THAT(MakeServerCredentials(std::nullopt), IsOk());
-  for (const http::TlsFiles& files :
-       {http::TlsFiles{dir.Path("absent"), text, ""}, http::TlsFiles{text, text, ""}}) {
-    EXPECT_THAT(MakeServerCredentials(files),
-                FailsWith(absl::StatusCode::kInvalidArgument, "TLS_FILES_INVALID"));
-  }
 }
 
 }  // namespace

@@ -69,8 +69,8 @@ TEST(WorldTest, ManySessionsAreIssuedWithoutLookingAtEach) {
   const auto world = World::Default();
   const Role& role = *world->FindRole("sluice-uploader");
   Time now(hours(1));
-  // Takes minutes where a session costs a look at all the others.
-  for (int i = 0; i < 50000; ++i)
+  // Quadratic, and far slower, where a session costs a look at all the others.
+  for (int i = 0; i < 30000; ++i)
     world->IssueSession(role, "s", std::nullopt, now += std::chrono::milliseconds(5), hours(1));
   const auto last = world->IssueSession(role, "s", std::nullopt, now, hours(1));
   EXPECT_EQ(world->FindKey(last->access_key_id), last);

@@ -39,17 +39,24 @@ TEST_F(LoadTest, TakesSoManyCallsAtOnceAndNoMoreUntilOneHasLeft) {
 
 TEST_F(LoadTest, ASubjectHasTwoSecondsWorthAtOnceAndThenItsRate) {
   Load load({0, 0, 50, 0}, timers_);
-  const auto alice = [&] { return load.TakeOfSubject("app", "alice"); };
+  const auto alice = [&] { return load.TakeOfCaller({"app", "alice", {}}, "192.0.2.1"); };
 
   EXPECT_EQ(Count(1000, alice), 100);
   const absl::Status refused = alice();
   EXPECT_THAT(refused, FailsWith(absl::StatusCode::kResourceExhausted, "SUBJECT_RATE_EXCEEDED"));
   EXPECT_EQ(RetryDelay(refused), milliseconds(20));
-  EXPECT_EQ(Count(1000, [&] { return load.TakeOfSubject("app", "bob"); }), 100);
-  EXPECT_EQ(Count(1000, [&] { return load.TakeOfSubject("other", "alice"); }), 100);
+  EXPECT_EQ(Count(1000, [&] { return load.TakeOfCaller({"app", "bob", {}}, "192.0.2.1"); }), 100);
+  EXPECT_EQ(Count(1000, [&] { return load.TakeOfCaller({"other", "alice", {}}, "192.0.2.1"); }), 100);
 
   timers_.Advance(std::chrono::seconds(1));
   EXPECT_EQ(Count(1000, alice), 50);
+}
+
+TEST_F(LoadTest, AnonymousCallersAreToldApartByTheirAddress) {
+  Load load({0, 0, 1, 0}, timers_);
+  const identity::Caller nobody{"nobody", "anonymous", {}, true};
+  EXPECT_EQ(Count(9, [&] { return load.TakeOfCaller(nobody, "192.0.2.1"); }), 2);
+  EXPECT_EQ(Count(9, [&] { return load.TakeOfCaller(nobody, "192.0.2.2"); }), 2);
 }
 
 TEST_F(LoadTest, WaitingAsToldIsEnough) {
@@ -72,9 +79,9 @@ TEST_F(LoadTest, EverybodyTogetherIsBoundedTooAndARefusedCallIsNotInFlight) {
 
 TEST_F(LoadTest, NewLimitsHoldFromTheNextCallOn) {
   Load load({0, 0, 1, 0}, timers_);
-  EXPECT_EQ(Count(100, [&] { return load.TakeOfSubject("app", "alice"); }), 2);
+  EXPECT_EQ(Count(100, [&] { return load.TakeOfCaller({"app", "alice", {}}, "192.0.2.1"); }), 2);
   load.Set({0, 0, 0, 0});
-  EXPECT_EQ(Count(100, [&] { return load.TakeOfSubject("app", "alice"); }), 100);
+  EXPECT_EQ(Count(100, [&] { return load.TakeOfCaller({"app", "alice", {}}, "192.0.2.1"); }), 100);
   load.Set({1, 0, 0, 0});
   EXPECT_EQ(Count(100, [&] { return load.Enter(); }), 1);
 }
