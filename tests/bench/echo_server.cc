@@ -20,6 +20,13 @@ namespace {
 
 using Service = token::v1::TokenBroker::WithAsyncMethod_IssueToken<token::v1::TokenBroker::Service>;
 
+// What gRPC needs of one call.
+struct Live {
+  grpc::ServerContext context;
+  token::v1::IssueTokenRequest request;
+  grpc::ServerAsyncResponseWriter<token::v1::IssueTokenResponse> writer{&context};
+};
+
 // One call, then the next one in the same place.
 class Call {
  public:
@@ -41,12 +48,6 @@ class Call {
   }
 
  private:
-  struct Live {
-    grpc::ServerContext context;
-    token::v1::IssueTokenRequest request;
-    grpc::ServerAsyncResponseWriter<token::v1::IssueTokenResponse> writer{&context};
-  };
-
   void Post() {
     live_.emplace();
     service_.RequestIssueToken(&live_->context, &live_->request, &live_->writer, &queue_, &queue_, this);
