@@ -63,7 +63,9 @@ Timers::Id ThreadTimers::At(SteadyTime at, absl::AnyInvocable<void()> then) {
   {
     std::lock_guard lock(state_->mutex);
     id = ++state_->last_id;
-    first = state_->alarms.emplace(State::Key{at, id}, std::move(then)).first == state_->alarms.begin();
+    // Two statements: within one, a compiler may ask for begin() before there is what it should be.
+    const auto put = state_->alarms.emplace(State::Key{at, id}, std::move(then)).first;
+    first = put == state_->alarms.begin();
     state_->times.emplace(id, at);
   }
   if (first) state_->changed.notify_all();
