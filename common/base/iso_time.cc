@@ -29,6 +29,24 @@ std::optional<Time> Parse(std::string_view text, const char* pattern) {
   return time;
 }
 
+// `2026-01-01T00:00:00`, without strftime, since every line of the audit has two.
+std::string Extended(Time time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time) - day);
+  std::string out = "0000-00-00T00:00:00";
+  const auto put = [&out](size_t last, unsigned value) {
+    for (; value > 0; value /= 10) out[last--] = static_cast<char>('0' + value % 10);
+  };
+  put(3, static_cast<unsigned>(static_cast<int>(date.year())));
+  put(6, static_cast<unsigned>(date.month()));
+  put(9, static_cast<unsigned>(date.day()));
+  put(12, static_cast<unsigned>(clock.hours().count()));
+  put(15, static_cast<unsigned>(clock.minutes().count()));
+  put(18, static_cast<unsigned>(clock.seconds().count()));
+  return out;
+}
+
 constexpr char kBasic[] = "%Y%m%dT%H%M%SZ";
 constexpr char kExtended[] = "%Y-%m-%dT%H:%M:%SZ";
 constexpr char kHttp[] = "%a, %d %b %Y %H:%M:%S GMT";
@@ -36,8 +54,8 @@ constexpr char kHttp[] = "%a, %d %b %Y %H:%M:%S GMT";
 }  // namespace
 
 std::string IsoBasic(Time time) { return Format(time, kBasic); }
-std::string IsoExtended(Time time) { return Format(time, kExtended); }
-std::string IsoMillis(Time time) { return Format(time, "%Y-%m-%dT%H:%M:%S.000Z"); }
+std::string IsoExtended(Time time) { return Extended(time) + "Z"; }
+std::string IsoMillis(Time time) { return Extended(time) + ".000Z"; }
 std::string HttpDate(Time time) { return Format(time, kHttp); }
 std::optional<Time> ParseIsoBasic(std::string_view text) { return Parse(text, kBasic); }
 std::optional<Time> ParseIsoExtended(std::string_view text) { return Parse(text, kExtended); }

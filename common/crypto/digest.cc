@@ -8,6 +8,13 @@
 namespace sluice::crypto {
 namespace {
 
+// Looked up once: OpenSSL 3 otherwise searches its providers at every digest.
+const EVP_MD* Fetched(const char* name) {
+  const EVP_MD* kind = EVP_MD_fetch(nullptr, name, nullptr);
+  if (kind == nullptr) std::abort();
+  return kind;
+}
+
 std::string Digest(const EVP_MD* kind, std::string_view bytes) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
@@ -18,8 +25,14 @@ std::string Digest(const EVP_MD* kind, std::string_view bytes) {
 
 }  // namespace
 
-std::string Sha256(std::string_view bytes) { return Digest(EVP_sha256(), bytes); }
-std::string Md5(std::string_view bytes) { return Digest(EVP_md5(), bytes); }
+std::string Sha256(std::string_view bytes) {
+  static const EVP_MD* const kind = Fetched("SHA256");
+  return Digest(kind, bytes);
+}
+std::string Md5(std::string_view bytes) {
+  static const EVP_MD* const kind = Fetched("MD5");
+  return Digest(kind, bytes);
+}
 
 struct Md5Digest::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();

@@ -14,4 +14,14 @@ std::string RandomBytes(size_t count) {
   return out;
 }
 
+std::string RandomIdBytes(size_t count) {
+  // A call of the generator costs more than the bytes, so each thread draws for many ids at once.
+  constexpr size_t kDrawn = 2048;
+  thread_local std::string drawn;
+  if (drawn.size() < count) drawn = RandomBytes(kDrawn + count);
+  std::string out = drawn.substr(drawn.size() - count);
+  drawn.resize(drawn.size() - count);
+  return out;
+}
+
 }  // namespace sluice::crypto

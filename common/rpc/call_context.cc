@@ -16,7 +16,7 @@ bool IsZero(std::string_view text) { return text.find_first_not_of('0') == std::
 
 }  // namespace
 
-std::string NewRequestId() { return crypto::HexLower(crypto::RandomBytes(8)); }
+std::string NewRequestId() { return crypto::HexLower(crypto::RandomIdBytes(8)); }
 
 std::string TraceIdOf(std::string_view traceparent) {
   // version(2)-trace(32)-parent(16)-flags(2); later versions may append more.
@@ -31,7 +31,7 @@ std::string TraceIdOf(std::string_view traceparent) {
                        (version != "00" || traceparent.size() == 55);
     if (valid) return std::string(trace);
   }
-  return crypto::HexLower(crypto::RandomBytes(16));
+  return crypto::HexLower(crypto::RandomIdBytes(16));
 }
 
 void BelieveProxies(const std::vector<IpRange>& trusted, CallContext& context) {

@@ -3,12 +3,15 @@
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/grpc_security_constants.h>
+#include <grpcpp/ext/health_check_service_server_builder_option.h>
 #include <grpcpp/impl/server_builder_option.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "common/base/status.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace sluice::rpc {
 namespace internal {
@@ -33,35 +36,35 @@ absl::Status MalformedRequest() {
               "the request is not a message of this method; generate the stubs again from proto/");
 }
 
-CallContext ContextOf(const grpc::ServerContext& context, bool tls, CancelToken cancel) {
+CallContext ContextOf(const grpc::ServerContext& context, bool tls, bool certificates, CancelToken cancel) {
   CallContext out;
   out.peer = AddressOf(context.peer());
   out.tls = tls;
   out.cancel = std::move(cancel);
   out.request_id = NewRequestId();
-  const auto& metadata = context.client_metadata();
   const auto text = [](grpc::string_ref value) { return std::string_view(value.data(), value.size()); };
-  // Two proofs are no proof: joined, they are malformed.
-  const auto joined = [&](const char* name) {
-    std::string all;
-    const auto [first, last] = metadata.equal_range(name);
-    for (auto at = first; at != last; ++at) {
-      if (at != first) all += ',';
-      all += text(at->second);
+  const std::pair<std::string_view, std::string*> wanted[] = {{"authorization", &out.authorization},
+                                                              {"x-sluice-ticket", &out.ticket},
+                                                              {"x-forwarded-for", &out.forwarded_for},
+                                                              {"x-forwarded-proto", &out.forwarded_proto}};
+  std::string_view parent;
+  for (const auto& [name, value] : context.client_metadata()) {
+    if (text(name) == "traceparent") parent = text(value);
+    for (const auto& [header, into] : wanted) {
+      if (text(name) != header) continue;
+      // Two proofs are no proof: joined, they are malformed.
+      if (!into->empty()) *into += ',';
+      *into += text(value);
     }
-    return all;
-  };
-  out.authorization = joined("authorization");
-  out.ticket = joined("x-sluice-ticket");
-  out.forwarded_for = joined("x-forwarded-for");
-  out.forwarded_proto = joined("x-forwarded-proto");
-  const auto peer = context.auth_context();
-  if (peer != nullptr && peer->IsPeerAuthenticated()) {
-    const auto certificates = peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-    if (certificates.size() == 1) out.client_certificate = text(certificates.front());
   }
-  const auto parent = metadata.find("traceparent");
-  out.trace_id = TraceIdOf(parent == metadata.end() ? std::string_view() : text(parent->second));
+  if (certificates) {
+    const auto peer = context.auth_context();
+    if (peer != nullptr && peer->IsPeerAuthenticated()) {
+      const auto shown = peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+      if (shown.size() == 1) out.client_certificate = text(shown.front());
+    }
+  }
+  out.trace_id = TraceIdOf(parent);
   const auto left = context.deadline() - std::chrono::system_clock::now();
   if (left < std::chrono::seconds(10))
     out.deadline = Deadline::After(std::chrono::duration_cast<std::chrono::milliseconds>(left));
@@ -91,17 +94,81 @@ struct GrpcServer::Running {
   std::unique_ptr<grpc::Server> server;
 };
 
-GrpcServer::GrpcServer(GrpcServerOptions options) : options_(std::move(options)) {}
+// The health protocol for the server as a whole. Watch is refused, which clients of the protocol take for
+// good health; whoever must know of a drain asks Check, and GOAWAY tells the others.
+class GrpcServer::Health {
+ public:
+  using Proto = grpc::health::v1::Health;
+  using CheckRequest = grpc::health::v1::HealthCheckRequest;
+  using CheckResponse = grpc::health::v1::HealthCheckResponse;
+
+  void AddTo(GrpcServer& server) {
+    server.AddService(service_);
+    server.AddMethod<CheckRequest, CheckResponse, Service>(
+        service_, &Service::RequestCheck,
+        [this](const CheckRequest& request, const CallContext&, Done<CheckResponse> done) {
+          if (!request.service().empty())
+            return done(Fail(absl::StatusCode::kNotFound, "SERVICE_UNKNOWN",
+                             "health is known of the server as a whole; ask with an empty service"));
+          CheckResponse answer;
+          answer.set_status(serving ? CheckResponse::SERVING : CheckResponse::NOT_SERVING);
+          done(std::move(answer));
+        });
+    server.posts_.push_back([this, &calls = server.calls_](grpc::ServerCompletionQueue& queue) {
+      new Watch(service_, queue, calls);
+    });
+  }
+
+  std::atomic<bool> serving = false;
+
+ private:
+  using Service = Proto::WithRawMethod_Check<Proto::WithRawMethod_Watch<Proto::Service>>;
+
+  // One Watch from the moment it is waited for until it is refused and gone.
+  class Watch final : public internal::Tag {
+   public:
+    Watch(Service& service, grpc::ServerCompletionQueue& queue, internal::CallCount& calls)
+        : service_(service), queue_(queue), calls_(calls) {
+      calls_.Add();
+      service_.RequestWatch(&context_, &bytes_, &writer_, &queue_, &queue_, this);
+    }
+    ~Watch() override { calls_.Remove(); }
+    void Proceed(bool ok) override {
+      if (refused_ || !ok) {
+        delete this;
+        return;
+      }
+      new Watch(service_, queue_, calls_);  // for the next
+      refused_ = true;
+      writer_.Finish({grpc::StatusCode::UNIMPLEMENTED, "ask Check"}, this);
+    }
+
+   private:
+    Service& service_;
+    grpc::ServerCompletionQueue& queue_;
+    internal::CallCount& calls_;
+    grpc::ServerContext context_;
+    grpc::ByteBuffer bytes_;
+    grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context_};
+    bool refused_ = false;
+  };
+  Service service_;
+};
+
+GrpcServer::GrpcServer(GrpcServerOptions options)
+    : options_(std::move(options)), health_(std::make_unique<Health>()) {
+  health_->AddTo(*this);
+}
 GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
 
 absl::Status GrpcServer::Start() {
   // Enough that a burst finds calls waiting; each is a few hundred bytes.
   constexpr int kPostedPerMethod = 128;
-  grpc::EnableDefaultHealthCheckService(true);
   // Protobuf would write a line of its own to standard error for every malformed message that anybody sends.
   google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<NoPlugins>());
+  builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.AddListeningPort(options_.address, options_.credentials, &port_);
   for (grpc::Service* service : services_) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(options_.max_request_bytes);
@@ -136,13 +203,11 @@ absl::Status GrpcServer::Start() {
     });
   }
   running_ = std::move(running);
+  health_->serving = true;
   return absl::OkStatus();
 }
 
-void GrpcServer::AnnounceEnd() {
-  if (running_ == nullptr) return;
-  if (auto* health = running_->server->GetHealthCheckService()) health->Shutdown();
-}
+void GrpcServer::AnnounceEnd() { health_->serving = false; }
 
 void GrpcServer::Stop(std::chrono::milliseconds grace) {
   if (running_ == nullptr) return;

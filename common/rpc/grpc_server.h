@@ -41,7 +41,8 @@ class CallCount {
 };
 
 absl::Status MalformedRequest();
-CallContext ContextOf(const grpc::ServerContext& context, bool tls, CancelToken cancel);
+// `certificates` where the listener asks for them; looking for one costs.
+CallContext ContextOf(const grpc::ServerContext& context, bool tls, bool certificates, CancelToken cancel);
 
 }  // namespace internal
 
@@ -54,10 +55,14 @@ struct GrpcServerOptions {
   int queues = 0;
   // Largest request message.
   int max_request_bytes = 64 * 1024;
+  // Whether client certificates are asked for.
+  bool certificates = false;
 };
 
-// A gRPC server on completion queues for unary methods, with health checking. The handlers run on the queue's
-// thread, which must not be blocked, and answer from any thread.
+// A gRPC server on completion queues for unary methods. The handlers run on the queue's thread, which must
+// not be blocked, and answer from any thread. Answers grpc.health.v1.Health/Check for the server as a whole
+// from those same queues: the library's own health service would poll their sockets from threads of its own,
+// at half the cost of a call.
 class GrpcServer {
  public:
   template <typename Answer>
@@ -97,6 +102,8 @@ class GrpcServer {
   std::vector<grpc::Service*> services_;
   std::vector<std::function<void(grpc::ServerCompletionQueue&)>> posts_;
   internal::CallCount calls_;
+  class Health;
+  const std::unique_ptr<Health> health_;
   struct Running;
   std::unique_ptr<Running> running_;
   int port_ = 0;
@@ -112,6 +119,7 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     Handler<Request, Answer> handler;
     internal::CallCount& calls;
     bool tls;
+    bool certificates;
   };
 
   static void Post(const std::shared_ptr<const Method>& method, grpc::ServerCompletionQueue& queue) {
@@ -126,13 +134,13 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     }
     Post(method_, queue_);
     answering_ = true;
-    CallContext context = internal::ContextOf(context_, method_->tls, cancel_.token());
-    context_.AddTrailingMetadata("x-request-id", context.request_id);
+    CallContext context = internal::ContextOf(context_, method_->tls, method_->certificates, cancel_.token());
     Request request;
     if (!grpc::SerializationTraits<Request>::Deserialize(&bytes_, &request).ok())
-      return writer_.FinishWithError(ToGrpc(internal::MalformedRequest()), this);
-    method_->handler(request, std::move(context), [this](absl::StatusOr<Answer> answer) {
-      if (!answer.ok()) return writer_.FinishWithError(ToGrpc(answer.status()), this);
+      return Refuse(internal::MalformedRequest(), context.request_id);
+    std::string id = context.request_id;
+    method_->handler(request, std::move(context), [this, id = std::move(id)](absl::StatusOr<Answer> answer) {
+      if (!answer.ok()) return Refuse(answer.status(), id);
       bool own_buffer = false;
       const grpc::Status written =
           grpc::SerializationTraits<Answer>::Serialize(*answer, &bytes_, &own_buffer);
@@ -160,6 +168,11 @@ class GrpcServer::UnaryCall final : public internal::Tag {
   }
   ~UnaryCall() override { method_->calls.Remove(); }
 
+  // An error carries its request id; a good answer is told from others by what is in it, and costs less.
+  void Refuse(const absl::Status& status, const std::string& request_id) {
+    context_.AddTrailingMetadata("x-request-id", request_id);
+    writer_.FinishWithError(ToGrpc(status), this);
+  }
   void Await() {
     context_.AsyncNotifyWhenDone(&ended_);
     (method_->service.*(method_->ask))(&context_, &bytes_, &writer_, &queue_, &queue_, this);
@@ -185,7 +198,7 @@ template <typename Request, typename Answer, typename Service>
 void GrpcServer::AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler) {
   using Call = UnaryCall<Service, Request, Answer>;
   auto method = std::make_shared<const typename Call::Method>(
-      typename Call::Method{service, ask, std::move(handler), calls_, options_.tls});
+      typename Call::Method{service, ask, std::move(handler), calls_, options_.tls, options_.certificates});
   posts_.push_back([method](grpc::ServerCompletionQueue& queue) { Call::Post(method, queue); });
 }
 

@@ -77,7 +77,8 @@ struct Broker::Parts {
         admin_edge({[this] { return DeepHealth(); }, [this] { return metrics.Text(); }}),
         tls(std::move(grpc_tls)),
         grpc({Address(settings.grpc), tls != nullptr ? tls->credentials() : grpc::InsecureServerCredentials(),
-              tls != nullptr, settings.grpc_queues, 64 * 1024}),
+              tls != nullptr, settings.grpc_queues, 64 * 1024,
+              settings.grpc.tls && !settings.grpc.tls->client_ca_file.empty()}),
         grpc_edge([this] { return CurrentApi(); }, grpc) {
     AddGauges(settings, clock);
   }

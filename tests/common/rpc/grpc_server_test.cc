@@ -4,6 +4,7 @@
 #include <future>
 
 #include "common/base/status.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "sluice/token/v1/token_broker.grpc.pb.h"
 #include "tests/support/status_matchers.h"
@@ -41,7 +42,7 @@ class GrpcServerTest : public ::testing::Test {
   std::unique_ptr<TokenBroker::Stub> stub_;
 };
 
-TEST_F(GrpcServerTest, AnswersWithTheHandlersMessageAndARequestId) {
+TEST_F(GrpcServerTest, AnswersWithTheHandlersMessage) {
   Serve([](const IssueTokenRequest& request, CallContext context, auto done) {
     IssueTokenResponse answer;
     answer.set_grant_id(request.grant() + "|" + context.authorization + "|" + context.peer + "|" +
@@ -58,7 +59,6 @@ TEST_F(GrpcServerTest, AnswersWithTheHandlersMessageAndARequestId) {
   ASSERT_TRUE(stub_->IssueToken(&context, request, &answer).ok());
 
   EXPECT_EQ(answer.grant_id(), "photos|Bearer x|127.0.0.1|0af7651916cd43dd8448eb211c80319c");
-  EXPECT_EQ(context.GetServerTrailingMetadata().count("x-request-id"), 1u);
 }
 
 TEST_F(GrpcServerTest, ErrorsAndGarbageHaveReasons) {
@@ -71,6 +71,7 @@ TEST_F(GrpcServerTest, ErrorsAndGarbageHaveReasons) {
     const grpc::Status status = stub_->IssueToken(&context, {}, &answer);
     EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
     EXPECT_NE(status.error_details().find("SCOPE_NOT_GRANTED"), std::string::npos);
+    EXPECT_EQ(context.GetServerTrailingMetadata().count("x-request-id"), 1u);
   }
   grpc::Slice garbage("\xff\xff\xff");
   grpc::ByteBuffer request(&garbage, 1);
@@ -165,6 +166,33 @@ TEST_F(GrpcServerTest, ATakenPortIsSaid) {
   GrpcServer second(taken);
 
   EXPECT_THAT(second.Start(), FailsWith(absl::StatusCode::kUnavailable, "LISTEN_FAILED"));
+}
+
+TEST_F(GrpcServerTest, SaysWhetherItServesAndRefusesToBeWatched) {
+  Serve([](const IssueTokenRequest&, CallContext, auto done) { done(IssueTokenResponse()); });
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  const auto check = [&](const std::string& service) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::health::v1::HealthCheckResponse answer;
+    const grpc::Status status = health->Check(&context, request, &answer);
+    return std::pair(status.error_code(), answer.status());
+  };
+  using Answer = grpc::health::v1::HealthCheckResponse;
+  EXPECT_EQ(check(""), std::pair(grpc::StatusCode::OK, Answer::SERVING));
+  EXPECT_EQ(check("other").first, grpc::StatusCode::NOT_FOUND);
+  for (int i = 0; i < 3; ++i) {
+    grpc::ClientContext context;
+    Answer answer;
+    const auto reader = health->Watch(&context, {});
+    EXPECT_FALSE(reader->Read(&answer));
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  }
+
+  server_.AnnounceEnd();
+
+  EXPECT_EQ(check(""), std::pair(grpc::StatusCode::OK, Answer::NOT_SERVING));
 }
 
 }  // namespace

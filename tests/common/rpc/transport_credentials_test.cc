@@ -68,7 +68,7 @@ class ServerTlsTest : public ::testing::Test {
                {dir_.Path("crt"), dir_.Path("key"), ask_clients ? dir_.Path("clients") : std::string()})
                .value();
     server_ = std::make_unique<GrpcServer>(
-        GrpcServerOptions{"127.0.0.1:0", tls_->credentials(), true, 1, 64 * 1024});
+        GrpcServerOptions{"127.0.0.1:0", tls_->credentials(), true, 1, 64 * 1024, true});
     server_->AddService(service_);
     server_->AddMethod<IssueTokenRequest, IssueTokenResponse>(
         service_, &Service::RequestIssueToken, [](const IssueTokenRequest&, CallContext context, auto done) {
