@@ -70,11 +70,17 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::vecto
       return Fail(absl::StatusCode::kNotFound, "SERVICE_UNKNOWN", "no service " + name + " is compiled in");
     described.push_back(std::make_unique<Elsewhere>(*service, served_at));
   }
+  return std::unique_ptr<AdminServer>(new AdminServer(std::move(described)));
+}
+
+bool AdminServer::OpenLocked() {
+  if (stopped_) return false;
+  if (server_ != nullptr) return true;
   grpc::EnableDefaultHealthCheckService(true);
   grpc::channelz::experimental::InitChannelzService();  // for every later builder; GrpcServer drops it
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<AdminPlugins>());
-  for (const auto& service : described) builder.RegisterService(service.get());
+  for (const auto& service : services_) builder.RegisterService(service.get());
   // A reflection stream holds a thread for as long as it is open.
   builder.SetResourceQuota(grpc::ResourceQuota("admin").SetMaxThreads(16));
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
@@ -82,30 +88,27 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::vecto
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 * 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 10 * 60 * 1000);
-  auto server = builder.BuildAndStart();
-  if (server == nullptr)
-    return Fail(absl::StatusCode::kInternal, "INTERNAL_ERROR", "gRPC did not start its admin server");
-  std::unique_ptr<AdminServer> out(new AdminServer(std::move(described), std::move(server)));
-  out->SetServing(false);
-  return out;
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) return false;
+  server_->GetHealthCheckService()->SetServingStatus(serving_);
+  return true;
 }
 
-AdminServer::AdminServer(std::vector<std::unique_ptr<Elsewhere>> services,
-                         std::unique_ptr<grpc::Server> server)
-    : services_(std::move(services)), server_(std::move(server)) {}
+AdminServer::AdminServer(std::vector<std::unique_ptr<Elsewhere>> services) : services_(std::move(services)) {}
 AdminServer::~AdminServer() { Stop(); }
 
 void AdminServer::Take(int descriptor) {
   std::lock_guard lock(mutex_);
-  if (server_ == nullptr) {
-    close(descriptor);
-  } else {
+  if (OpenLocked()) {
     grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
+  } else {
+    close(descriptor);
   }
 }
 
 void AdminServer::SetServing(bool serving) {
   std::lock_guard lock(mutex_);
+  serving_ = serving;
   if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(serving);
 }
 
@@ -113,6 +116,7 @@ void AdminServer::Stop() {
   std::unique_ptr<grpc::Server> server;
   {
     std::lock_guard lock(mutex_);
+    stopped_ = true;
     server = std::move(server_);
   }
   if (server != nullptr) server->Shutdown(std::chrono::system_clock::now());

@@ -14,7 +14,8 @@ namespace sluice::rpc {
 
 // gRPC for operators: reflection, channelz and health, on connections that another listener hands over, so
 // that one admin port speaks HTTP and gRPC. Plaintext only: behind an admin port with TLS there is HTTP
-// alone. Thread-safe.
+// alone. It begins with the first connection: its threads poll the sockets of every other gRPC server of the
+// process too, which then pay for the switches between them. Thread-safe.
 class AdminServer {
  public:
   // `services` are full names such as `sluice.token.v1.TokenBroker`, compiled in; reflection lists and
@@ -25,7 +26,7 @@ class AdminServer {
   ~AdminServer();
 
   // Owns the descriptor from now on: a connected, non-blocking socket of which nothing was read. Made for
-  // http::ServerOptions::on_http2. Does not block; closes it once stopped.
+  // http::ServerOptions::on_http2. The first blocks for some milliseconds; closes it once stopped.
   void Take(int descriptor);
   // What health checks hear, for the server as a whole; not serving until told.
   void SetServing(bool serving);
@@ -34,11 +35,15 @@ class AdminServer {
 
  private:
   class Elsewhere;
-  AdminServer(std::vector<std::unique_ptr<Elsewhere>> services, std::unique_ptr<grpc::Server> server);
+  explicit AdminServer(std::vector<std::unique_ptr<Elsewhere>> services);
+  // Whether there is a server now.
+  bool OpenLocked();
 
   const std::vector<std::unique_ptr<Elsewhere>> services_;
   std::mutex mutex_;
-  std::unique_ptr<grpc::Server> server_;  // guarded by mutex_; null once stopped
+  std::unique_ptr<grpc::Server> server_;  // guarded by mutex_, as all below; null before the first connection
+  bool serving_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace sluice::rpc

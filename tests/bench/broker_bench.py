@@ -39,7 +39,7 @@ def main():
         print(f"The load average is {busy:.2f}: others use this machine, and what follows is noise.")
     kinds = parts & {"cached", "seed", "mixed"}
     if kinds:
-        print(f"Paths: {asked.rounds} rounds of {asked.seconds:g} s a row, 64 callers, TLS, JWTs of 1,000 subjects", flush=True)
+        print(f"Paths: {asked.rounds} rounds of {asked.seconds:g} s a row, 64 callers, TLS, a JWT of its own each", flush=True)
         rows, more, details["paths"] = broker_paths.run(kinds, asked.rounds, asked.seconds)
         figures += more
     scenarios = {

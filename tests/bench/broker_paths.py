@@ -3,7 +3,7 @@ from report import Figure, median_ratio, median_rows, print_rows
 from stage import SEED, Stage
 
 CALLERS = 64
-SUBJECTS = 1000
+SUBJECTS = CALLERS
 STS_LATENCY = "20ms"
 # What STS allows an account in a second, so as many misses as there can be.
 MISSES_PER_SECOND = 100
