@@ -23,10 +23,11 @@ CallPace::CallPace(uint32_t share, SteadyTime now) : at_(now) {
 
 void CallPace::Divide(uint32_t share) {
   share_ = std::max(1u, share);
-  burst_ = std::max(1u, share_ / 10);
+  burst_ = std::max(1u, share_ / 20);
   // A second that begins with a full bucket sees burst_ calls and those that flow in before it ends: fewer
-  // than flow_.
-  flow_ = int64_t{share_} - burst_ + 1;
+  // than flow_. What is left over makes up for the way: calls sent within 1.05 s may arrive within one.
+  const uint32_t spare = share_ / 20;
+  flow_ = int64_t{share_} - burst_ - spare + 1;
 }
 
 void CallPace::SetShare(uint32_t share, SteadyTime now) {

@@ -9,7 +9,8 @@
 namespace sluice::broker {
 
 // How many calls may be made and when: a bucket that fills at a steady pace. What a full bucket holds and
-// what flows in during a second come to the share together, so that no second, wherever it begins, sees more.
+// what flows in during a second come to a little less than the share together, so that no second, wherever it
+// begins, sees more, at STS either.
 // Told that it was too fast, it halves its pace, down to a tenth of the share, and gains a tenth each second.
 // The time is given; one that goes back changes nothing. Not thread-safe.
 class CallPace {

@@ -151,7 +151,7 @@ TEST_F(StsBudgetTest, SessionsForManyGoFirst) {
 }
 
 TEST_F(StsBudgetTest, RenewalAheadTakesOnlyPlentyAndNeverWaits) {
-  StsBudget budget(100, timers_, jitter_);
+  StsBudget budget(200, timers_, jitter_);
   for (int i = 0; i < 6; ++i) EXPECT_ADMITTED(Ask(budget, "", Urgency::kAhead));
   const auto refused = Ask(budget, "", Urgency::kAhead);  // four of ten are left
   EXPECT_SPENT(refused);
@@ -247,7 +247,7 @@ TEST_F(StsBudgetTest, ThrottlingHalvesThePaceOnceForTheCallsOfATime) {
   timers_.Advance(milliseconds(1));  // 1 / 18.2 s
   EXPECT_ADMITTED(two);
   timers_.Advance(seconds(10));
-  EXPECT_EQ(budget.left(), 10u);
+  EXPECT_EQ(budget.left(), 5u);
 }
 
 TEST_F(StsBudgetTest, ANewShareServesWhoWaits) {
