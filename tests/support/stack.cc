@@ -59,9 +59,12 @@ Stack::Stack(Options options) {
       "{name: nobody, anonymous: {}}" +
       options.providers +
       "]}\n"
-      "keys: {ephemeral_keys: true}\n"
+      "keys: " +
+      (options.keys.empty() ? "{ephemeral_keys: true}" : options.keys) +
+      "\n"
       "sts: {region: cn-hangzhou, endpoints: [\"" +
-      options.sts_endpoint + "\"]}\ncredentials: {metadata_endpoint: \"" + metadata() +
+      options.sts_endpoint + "\"]" + (options.share.empty() ? "" : ", calls_per_second: " + options.share) +
+      "}\ncredentials: {metadata_endpoint: \"" + metadata() +
       "\"}\naudit: {file: " + dir_.Path("audit.jsonl") +
       "}\ngrants:" + (options.grants.empty() ? kGrants : options.grants) + options.more;
   Replace(yaml, "ISSUER", sandbox_->issuer());
@@ -73,6 +76,9 @@ Stack::Stack(Options options) {
   auto settings = broker::ReadSettings(config, *source);
   EXPECT_TRUE(settings.ok()) << settings.status();
   if (!options.fault.empty()) EXPECT_TRUE(sandbox_->faults().Arm(options.fault).ok());
+  config_ = yaml;
+  source_ = *source;
+  settings_ = *settings;
   auto own = OwnKey(options, *settings);
   auto started = broker::Broker::Start(*std::move(settings), std::move(own), clock_, log_);
   EXPECT_TRUE(started.ok()) << started.status();
@@ -103,6 +109,12 @@ std::unique_ptr<aliyun::CredentialSource> Stack::OwnKey(const Options& options,
   return *std::move(own);
 }
 
+broker::Reloader& Stack::Follow() {
+  reloader_ = std::make_unique<broker::Reloader>(Path("broker.yaml"), *settings_, *source_, *broker_, log_,
+                                                 std::chrono::milliseconds(10));
+  return *reloader_;
+}
+
 std::string Stack::Mint(const std::string& subject, const std::string& more) {
   auto client = http::MakeCurlClient({});
   auto answer = Fetch(
@@ -112,6 +124,7 @@ std::string Stack::Mint(const std::string& subject, const std::string& more) {
 }
 
 std::string Stack::StopAndReadAllLines() {
+  reloader_.reset();
   broker_.reset();
   std::string out = dir_.Read("audit.jsonl");
   for (const std::string& line : log_.lines()) out += line + "\n";

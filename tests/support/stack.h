@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,6 +12,7 @@
 #include "common/http/client.h"
 #include "services/sandbox/sandbox.h"
 #include "services/token_broker/broker.h"
+#include "services/token_broker/reloader.h"
 #include "tests/support/fake_log.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,6 +29,10 @@ class Stack {
     // of the two above. `IDENTITY_TOKEN` there stands for a file with the token of the broker's pod,
     // `METADATA` for the address of the sandbox's metadata, `TEST_DIR` for the directory of `files`.
     std::map<std::string, std::string> environment;
+    // `keys:` of the config; a key of the process alone when empty.
+    std::string keys;
+    // Calls of STS a second; the usual share when empty.
+    std::string share;
     // Trouble to order before the broker starts, as the admin port takes it.
     std::string fault;
     // Instead of the sandbox's STS.
@@ -55,6 +61,11 @@ class Stack {
   std::string Path(const std::string& name) const { return dir_.Path(name); }
   void WriteFile(const std::string& name, const std::string& text) { dir_.Write(name, text); }
   FakeLog& log() { return log_; }
+  std::string admin() const { return "http://127.0.0.1:" + std::to_string(broker_->admin_port()); }
+  // The broker's config as it was written; the file is `broker.yaml`.
+  const std::string& config() const { return config_; }
+  // From here on the broker follows its files; what SIGHUP does is Ask() of what is returned.
+  broker::Reloader& Follow();
   std::string metadata() const { return "http://127.0.0.1:" + std::to_string(sandbox_->metadata_port()); }
   // A JWT of the sandbox's provider; `more` is appended to the query.
   std::string Mint(const std::string& subject, const std::string& more = "");
@@ -71,7 +82,11 @@ class Stack {
   ThreadTimers timers_;
   std::unique_ptr<http::Client> key_client_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
+  std::string config_;
+  std::optional<ConfigSource> source_;
+  std::optional<broker::Settings> settings_;
   std::unique_ptr<broker::Broker> broker_;
+  std::unique_ptr<broker::Reloader> reloader_;
 };
 
 }  // namespace sluice::testing
