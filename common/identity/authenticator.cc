@@ -63,8 +63,10 @@ void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) c
   authorization.remove_prefix(kScheme.size());
   const std::string digest = crypto::Sha256(authorization);
   if (auto known = verified_.Find(digest, clock_.Now());
-      known && providers_.jwt[known->provider].keys->Current() == known->keys)
+      known && providers_.jwt[known->provider].keys->Current() == known->keys) {
+    if (accepted_) accepted_(true);
     return done(known->caller);
+  }
   auto token = ParseJwt(authorization);
   if (!token.ok()) return done(token.status());
   const auto found = std::find_if(providers_.jwt.begin(), providers_.jwt.end(), [&](const auto& provider) {
@@ -94,6 +96,7 @@ absl::StatusOr<Authenticator::Known> Authenticator::Verify(const UnverifiedJwt& 
   ASSIGN_OR_RETURN(const Time expires, VerifyJwt(token, *keys, known.rules, clock_.Now()));
   auto caller = std::make_shared<const Caller>(
       Caller{known.name, std::string(JsonText(token.claims, "sub")), token.claims, false, std::nullopt});
+  if (accepted_) accepted_(false);
   verified_.Put(digest, {caller, expires, provider, keys}, token.signed_text.size());
   return caller;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,9 +59,16 @@ class Authenticator {
   using Known = std::shared_ptr<const Caller>;
   using Done = absl::AnyInvocable<void(absl::StatusOr<Known>)>;
 
+  // Told of each JWT that was accepted, and whether it was known already; null tells nobody.
+  using Accepted = std::function<void(bool known)>;
+
   // `clock` must outlive it. `max_bytes` bounds what is remembered of verified tokens.
-  Authenticator(IdentityProviders providers, const Clock& clock, uint64_t max_bytes = 16 << 20)
-      : providers_(std::move(providers)), clock_(clock), verified_(max_bytes) {}
+  Authenticator(IdentityProviders providers, const Clock& clock, uint64_t max_bytes = 16 << 20,
+                Accepted accepted = nullptr)
+      : providers_(std::move(providers)),
+        clock_(clock),
+        accepted_(std::move(accepted)),
+        verified_(max_bytes) {}
 
   // Calls `done` exactly once: at once, or, for a token whose key is unknown, after the provider's keys were
   // fetched again, on a thread that must not be blocked. A certificate counts only without a token and a
@@ -79,6 +87,7 @@ class Authenticator {
 
   const IdentityProviders providers_;
   const Clock& clock_;
+  const Accepted accepted_;
   mutable VerifiedTokens verified_;
 };
 

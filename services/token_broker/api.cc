@@ -286,7 +286,7 @@ void Api::PlanKnown(const Known& known, const PlanUploadRequest& request, Done<P
       record.allowed = true;
       record.grant = grant.name;
       record.region = grant.region;
-      record.scope = access->scope;
+      record.scope = std::make_shared<const Scope>(access->scope);
       record.form = "gateway";
       if (absl::Status recorded = parts_.audit.Accept(record); !recorded.ok()) return done(recorded);
       out.mutable_gateway()->set_address(parts_.gateway_address);
@@ -328,7 +328,7 @@ absl::StatusOr<IssueTicketResponse> Api::TicketKnown(const Known& known, const I
   record.ticket_id = plan->ticket.id;
   record.grant = plan->access.grant->name;
   record.region = plan->access.grant->region;
-  record.scope = plan->access.scope;
+  record.scope = std::make_shared<const Scope>(plan->access.scope);
   record.form = "ticket";
   record.signed_sha256 = crypto::HexLower(crypto::Sha256(sealed.Reveal()));
   record.expires = plan->ticket.expires;

@@ -35,7 +35,8 @@ struct AuditRecord {
   std::string reason;
   std::string grant;
   std::string grant_id;
-  std::optional<Scope> scope;
+  // Null where there is none.
+  std::shared_ptr<const Scope> scope;
   std::string region;
   // Lower-case hex SHA-256 of the policy as sent.
   std::string policy_sha256;

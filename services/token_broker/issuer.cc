@@ -27,7 +27,7 @@ void Issuer::Issue(const Asker& asker, const token::v1::IssueTokenRequest& reque
                 record.time = now;
                 record.grant = plan.access.grant->name;
                 record.region = plan.access.grant->region;
-                record.scope = plan.access.scope;
+                record.scope = {planned, &plan.access.scope};
                 record.policy_sha256 = planned->policy_sha256;
                 if (!token.ok()) {
                   record.reason = Reason(token.status());

@@ -107,7 +107,7 @@ void Presigner::Finish(absl::StatusOr<Plan> plan, const std::string& asked_grant
   record.grant = grant.name;
   record.grant_id = NewGrantId();
   record.region = grant.region;
-  record.scope = plan->access.scope;
+  record.scope = std::make_shared<const Scope>(plan->access.scope);
   record.form = FormOf(*plan);
   const auto life = plan->life;
   sessions_.Get(grant, life, context,

@@ -41,7 +41,8 @@ SigningSessions::Planned SigningSessions::Plan(const Grant& grant, Audit& audit,
   order.life = grant.max_ttl;
   order.last_resort = std::chrono::seconds(60);  // nobody else sees it
   order.urgency = Urgency::kShared;
-  order.record = [&audit, &clock, scope, grant = grant.name, region = grant.region,
+  order.record = [&audit, &clock, scope = std::make_shared<const Scope>(scope), grant = grant.name,
+                  region = grant.region,
                   sha256 = crypto::HexLower(crypto::Sha256(*policy))](const MintedToken& minted) {
     AuditRecord record;
     record.time = clock.Now();

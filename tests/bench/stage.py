@@ -142,9 +142,9 @@ class Stage:
         program.await_listening(port) if port else program.await_ports(ports_file)
         return program
 
-    def start_broker(self, sts_calls_per_second):
+    def start_broker(self, sts_calls_per_second, more=""):
         ports = self.sandbox.ports
-        config = CONFIG.format(run=self.run, calls=sts_calls_per_second, **ports)
+        config = CONFIG.format(run=self.run, calls=sts_calls_per_second, **ports) + more
         (self.run / "broker.yaml").write_text(config, encoding="utf-8")
         return self.start("broker", [BIN / "sluice-broker", "--config", self.run / "broker.yaml"], OWN_KEY)
 

@@ -81,6 +81,7 @@ TEST_F(LoadIntegrationTest, AThousandCallersOfOneMissingTokenCauseOneAssumeRole)
   EXPECT_EQ(scrape.Value("sluice_requests_total{method=\"IssueToken\",code=\"OK\",reason=\"\"}"), kCallers);
   EXPECT_EQ(scrape.Value("sluice_token_life_seconds_count"), kCallers);
   EXPECT_GT(scrape.Value("sluice_sts_budget_left"), 0);
+  EXPECT_EQ(scrape.Value("sluice_jwts_verified_total{cached=\"true\"}"), kCallers - 1);
   EXPECT_EQ(scrape.Value("sluice_development"), 1);
 }
 

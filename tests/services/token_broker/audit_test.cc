@@ -20,7 +20,8 @@ AuditRecord Record(const std::string& subject) {
   record.method = "IssueToken";
   record.subject = subject;
   record.allowed = true;
-  record.scope = Scope{"b", "uploads/a/", false, {token::v1::OPERATION_UPLOAD, token::v1::OPERATION_LIST}};
+  record.scope = std::make_shared<const Scope>(
+      Scope{"b", "uploads/a/", false, {token::v1::OPERATION_UPLOAD, token::v1::OPERATION_LIST}});
   record.expires = record.time;
   return record;
 }
