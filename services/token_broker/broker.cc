@@ -3,6 +3,7 @@
 
 #include <future>
 #include <limits>
+#include <thread>
 
 #include "common/base/config_file.h"
 #include "common/base/file.h"
@@ -297,8 +298,12 @@ void Broker::AnnounceEnd() {
 void Broker::Stop(std::chrono::milliseconds grace) {
   AnnounceEnd();
   const Deadline end = Deadline::After(grace);
-  if (parts_->http) parts_->http->Stop(end.Left());
+  // Both at once: neither takes new calls while the other waits for its last.
+  std::thread http([&] {
+    if (parts_->http) parts_->http->Stop(end.Left());
+  });
   parts_->grpc.Stop(end.Left());
+  http.join();
   if (parts_->admin) parts_->admin->Stop(std::chrono::milliseconds(0));
   if (parts_->admin_rpc) parts_->admin_rpc->Stop();
 }

@@ -85,6 +85,55 @@ TEST_F(LoadIntegrationTest, AThousandCallersOfOneMissingTokenCauseOneAssumeRole)
   EXPECT_EQ(scrape.Value("sluice_development"), 1);
 }
 
+TEST_F(LoadIntegrationTest, CallersOfATokenThatHasGrownOldCauseOneMore) {
+  Start("load: {subject_calls_per_second: 10000}\n");
+  const auto alice = ClientOf("alice");
+  IssueTokenRequest request;
+  request.mutable_ttl()->set_seconds(900);
+  ASSERT_THAT(alice->Ask(request, Within(std::chrono::seconds(20))), IsOk());
+  // Ten of its fifteen minutes must be left when it is given out.
+  stack_->clock().Advance(std::chrono::seconds(310));
+  Arm("service=sts&kind=latency&value=300ms");
+  constexpr int kCallers = 64;
+  std::atomic<int> left = kCallers;
+  std::promise<void> all;
+
+  for (int i = 0; i < kCallers; ++i) {
+    alice->Ask(request, Within(std::chrono::seconds(20)), {},
+               [&](const absl::StatusOr<IssueTokenResponse>& answer) {
+                 EXPECT_THAT(answer, IsOk());
+                 if (--left == 0) all.set_value();
+               });
+  }
+  all.get_future().wait();
+
+  EXPECT_EQ(Asked().sessions_issued, 2u);
+}
+
+TEST_F(LoadIntegrationTest, AnOldTokenServesWhileStsIsAwayUntilItsLastFiveMinutes) {
+  Start();
+  const auto alice = ClientOf("alice");
+  IssueTokenRequest request;
+  request.mutable_ttl()->set_seconds(900);
+  const auto first = alice->Ask(request, Within(std::chrono::seconds(20)));
+  ASSERT_THAT(first, IsOk());
+  Arm("service=sts&kind=error&value=503");
+
+  stack_->clock().Advance(std::chrono::seconds(310));
+  const auto stale = alice->Ask(request, Within(std::chrono::seconds(20)));
+  ASSERT_THAT(stale, IsOk());
+  EXPECT_EQ(stale->grant_id(), first->grant_id());
+  EXPECT_THAT(ClientOf("bob")->Ask(request, Within(std::chrono::seconds(20))),
+              FailsWith(absl::StatusCode::kUnavailable, "STS_UNREACHABLE"));
+  const std::string text = Get(stack_->admin() + "/metrics").body;
+  EXPECT_EQ(Scrape(text).Value("sluice_token_cache_total{answer=\"stale\"}"), 1);
+
+  stack_->clock().Advance(std::chrono::seconds(300));
+  const absl::Status told = alice->Ask(request, Within(std::chrono::seconds(20))).status();
+  EXPECT_THAT(told, FailsWith(absl::StatusCode::kUnavailable, "STS_UNREACHABLE"));
+  EXPECT_TRUE(RetryDelay(told));
+}
+
 TEST_F(LoadIntegrationTest, WhileStsIsAwayCachedCallersSeeNothingAndOthersAreToldWhenToComeBack) {
   Start();
   const auto alice = ClientOf("alice");
@@ -196,6 +245,10 @@ TEST_F(LoadIntegrationTest, ACallMoreThanItTakesOnIsShedAtTheDoor) {
 
   EXPECT_THAT(shed, FailsWith(absl::StatusCode::kUnavailable, "BROKER_OVERLOADED"));
   EXPECT_TRUE(RetryDelay(shed));
+  const http::Response over_http = Get(stack_->broker_http() + "/v1/grants");
+  EXPECT_EQ(over_http.status, 503);
+  EXPECT_EQ(http::FindHeader(over_http.headers, "Retry-After"), "1");
+  EXPECT_NE(over_http.body.find("BROKER_OVERLOADED"), std::string::npos);
   Mend();
   ended.get_future().wait();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A running broker follows its config and the files that it names, whole or not at all.
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "clients/cpp/token_client.h"
 #include "common/base/status.h"
@@ -145,6 +147,39 @@ TEST_F(ReloadTest, ACallThatWaitsEndsInTheConfigThatItBeganIn) {
   EXPECT_THAT(ended.get_future().get(), IsOk());
   EXPECT_THAT(Issue("photos"), FailsWith(absl::StatusCode::kPermissionDenied, "GRANT_NOT_HELD"));
   EXPECT_THAT(Issue("images"), IsOk());
+  stack_->broker().Reap();  // now also the config that the call ended in
+  EXPECT_THAT(Issue("images"), IsOk());
+}
+
+TEST_F(ReloadTest, NoCallIsLostWhileConfigsComeAndGo) {
+  Stack::Options options;
+  options.more = "load: {subject_calls_per_second: 100000}\n";
+  Start(std::move(options));
+  stack_->Follow();
+  std::atomic<bool> enough = false;
+  std::vector<std::thread> callers;
+  std::atomic<int> served = 0;
+  for (const char* subject : {"alice", "bob"}) {
+    callers.emplace_back([&, client = ClientOf(stack_->Mint(subject))] {
+      while (!enough) {
+        EXPECT_THAT(client->Ask(IssueTokenRequest(), Soon()), IsOk());
+        ++served;
+      }
+    });
+  }
+
+  constexpr int kReloads = 8;
+  for (int i = 1; i <= kReloads; ++i) {
+    const int before = served;
+    while (served < before + 10) std::this_thread::yield();
+    stack_->WriteFile("broker.yaml", stack_->config() + "drain: {grace: " + std::to_string(i) + "s}\n");
+    stack_->log().Await("\"reloaded\"", i);
+    stack_->broker().Reap();
+  }
+  enough = true;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(Reloads("config", "ok"), kReloads);
+  EXPECT_EQ(Reloads("config", "failed"), 0);
 }
 
 TEST_F(ReloadTest, CertificatesFollowTheirFilesAndAHalfWrittenPairIsRefused) {
@@ -222,11 +257,15 @@ TEST_F(ReloadTest, ATicketRingTurnsAndOldTicketsStillOpen) {
   stack_->WriteFile("broker.yaml", turned);
   stack_->log().Await("\"reloaded\"", 1);
   EXPECT_THAT(open(), IsOk());
+  const auto fresh = ClientOf(stack_->Mint("alice"))->Ask(request, Soon());
+  ASSERT_THAT(fresh, IsOk());
 
   // The file alone changes: the ring follows, and what the old key signed is refused.
   stack_->WriteFile("ring.pem", NewKeyPem("ED25519"));
   stack_->log().Await("\"keys\"", 1);
   EXPECT_THAT(open(), FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_REJECTED"));
+  // What was signed since the turn is of the new key, which is as it was.
+  EXPECT_THAT(ClientOf("", fresh->ticket())->Ask(IssueTokenRequest(), Soon()), IsOk());
 }
 
 }  // namespace

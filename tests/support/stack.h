@@ -11,6 +11,7 @@
 #include "common/base/timers.h"
 #include "common/http/client.h"
 #include "services/sandbox/sandbox.h"
+#include "services/sandbox/sandbox_clock.h"
 #include "services/token_broker/broker.h"
 #include "services/token_broker/reloader.h"
 #include "tests/support/fake_log.h"
@@ -61,6 +62,8 @@ class Stack {
   std::string Path(const std::string& name) const { return dir_.Path(name); }
   void WriteFile(const std::string& name, const std::string& text) { dir_.Write(name, text); }
   FakeLog& log() { return log_; }
+  // Of sandbox and broker alike: both grow older at once when it is advanced.
+  sandbox::SandboxClock& clock() { return clock_; }
   std::string admin() const { return "http://127.0.0.1:" + std::to_string(broker_->admin_port()); }
   // The broker's config as it was written; the file is `broker.yaml`.
   const std::string& config() const { return config_; }
@@ -78,7 +81,8 @@ class Stack {
   TempDir dir_;
   FakeLog log_;
   FakeLog sandbox_log_;
-  SystemClock clock_;
+  SystemClock real_clock_;
+  sandbox::SandboxClock clock_{real_clock_};
   ThreadTimers timers_;
   std::unique_ptr<http::Client> key_client_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;

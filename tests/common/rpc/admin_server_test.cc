@@ -7,9 +7,9 @@
 #include "common/http/server.h"
 #include "common/rpc/grpc_server.h"
 #include "gmock/gmock.h"
-#include "grpcpp/generic/generic_stub.h"
 #include "sluice/token/v1/token_broker.grpc.pb.h"
 #include "tests/support/loopback.h"
+#include "tests/support/raw_grpc.h"
 #include "tests/support/status_matchers.h"
 
 namespace sluice::rpc {
@@ -17,63 +17,16 @@ namespace {
 
 using sluice::testing::FailsWith;
 using sluice::testing::IsOk;
+using sluice::testing::kChannelzServers;
+using sluice::testing::kHealthCheck;
+using sluice::testing::kListServices;
+using sluice::testing::kNotServing;
+using sluice::testing::kReflect;
+using sluice::testing::kServing;
+using sluice::testing::RawGrpc;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using token::v1::TokenBroker;
-
-constexpr char kReflect[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
-constexpr char kServers[] = "/grpc.channelz.v1.Channelz/GetServers";
-constexpr char kHealth[] = "/grpc.health.v1.Health/Check";
-
-// One message to any method and the first one back, as bytes.
-struct Raw {
-  grpc::Status status;
-  std::string answer;
-};
-
-class Caller {
- public:
-  explicit Caller(int port)
-      : channel_(
-            grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials())) {}
-
-  Raw Call(const std::string& method, const std::string& request) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-    grpc::CompletionQueue queue;
-    const grpc::Slice slice(request);
-    const grpc::ByteBuffer bytes(&slice, 1);
-    grpc::ByteBuffer back;
-    Raw out;
-    auto stream = grpc::GenericStub(channel_).PrepareCall(&context, method, &queue);
-    const auto await = [&queue] {
-      void* tag = nullptr;
-      bool ok = false;
-      EXPECT_TRUE(queue.Next(&tag, &ok));
-      return ok;
-    };
-    stream->StartCall(nullptr);
-    await();
-    stream->WriteLast(bytes, grpc::WriteOptions(), nullptr);
-    await();
-    stream->Read(&back, nullptr);
-    const bool got = await();
-    stream->Finish(&out.status, nullptr);
-    await();
-    if (got) {
-      std::vector<grpc::Slice> slices;
-      EXPECT_TRUE(back.Dump(&slices).ok());
-      for (const grpc::Slice& piece : slices)
-        out.answer.append(reinterpret_cast<const char*>(piece.begin()), piece.size());
-    }
-    return out;
-  }
-
-  std::unique_ptr<TokenBroker::Stub> Broker() { return TokenBroker::NewStub(channel_); }
-
- private:
-  std::shared_ptr<grpc::Channel> channel_;
-};
 
 class Hello final : public http::Handler {
   std::unique_ptr<http::Exchange> Start(http::RequestHead) override {
@@ -104,42 +57,42 @@ class AdminServerTest : public ::testing::Test {
 TEST_F(AdminServerTest, OnePortSpeaksHttpAndGrpc) {
   const auto client = http::MakeCurlClient({});
   const std::string url = "http://127.0.0.1:" + std::to_string(http_->port()) + "/";
-  Caller caller(http_->port());
+  RawGrpc caller(http_->port());
 
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(sluice::testing::Fetch(*client, {"GET", url, {}, ""})->body, "hello over HTTP");
-    EXPECT_TRUE(caller.Call(kHealth, "").status.ok());
+    EXPECT_TRUE(caller.Call(kHealthCheck, "").status.ok());
   }
 }
 
 TEST_F(AdminServerTest, ReflectionListsAndDescribesTheServicesGiven) {
-  Caller caller(http_->port());
+  RawGrpc caller(http_->port());
 
-  const Raw list = caller.Call(kReflect, std::string("\x3a\x01*"));  // list_services
+  const RawGrpc::Answer list = caller.Call(kReflect, kListServices);  // list_services
   const std::string symbol = "sluice.token.v1.TokenBroker.IssueToken";
-  const Raw described =
+  const RawGrpc::Answer described =
       caller.Call(kReflect, "\x22" + std::string(1, static_cast<char>(symbol.size())) + symbol);
 
   EXPECT_TRUE(list.status.ok()) << list.status.error_message();
   for (const char* service : {"sluice.token.v1.TokenBroker", "grpc.reflection.v1alpha.ServerReflection",
                               "grpc.channelz.v1.Channelz", "grpc.health.v1.Health"})
-    EXPECT_THAT(list.answer, HasSubstr(service));
-  EXPECT_THAT(described.answer, HasSubstr("IssueTokenRequest"));
-  EXPECT_THAT(described.answer, HasSubstr("sluice/token/v1/token_broker.proto"));
+    EXPECT_THAT(list.bytes, HasSubstr(service));
+  EXPECT_THAT(described.bytes, HasSubstr("IssueTokenRequest"));
+  EXPECT_THAT(described.bytes, HasSubstr("sluice/token/v1/token_broker.proto"));
 }
 
 TEST_F(AdminServerTest, ChannelzKnowsTheServersOfTheProcess) {
   GrpcServer served({"127.0.0.1:0", grpc::InsecureServerCredentials(), false, 1, 1024});
   ASSERT_THAT(served.Start(), IsOk());
 
-  const Raw servers = Caller(http_->port()).Call(kServers, "");
+  const RawGrpc::Answer servers = RawGrpc(http_->port()).Call(kChannelzServers, "");
 
   EXPECT_TRUE(servers.status.ok()) << servers.status.error_message();
-  EXPECT_THAT(servers.answer, HasSubstr("listener ipv4:127.0.0.1"));
+  EXPECT_THAT(servers.bytes, HasSubstr("listener ipv4:127.0.0.1"));
 }
 
 TEST_F(AdminServerTest, ADescribedServiceIsNotServedAndTheAnswerSaysWhere) {
-  auto stub = Caller(http_->port()).Broker();
+  auto stub = TokenBroker::NewStub(RawGrpc(http_->port()).channel());
   grpc::ClientContext context;
   token::v1::IssueTokenResponse answer;
 
@@ -150,25 +103,24 @@ TEST_F(AdminServerTest, ADescribedServiceIsNotServedAndTheAnswerSaysWhere) {
 }
 
 TEST_F(AdminServerTest, HealthSaysWhatItWasTold) {
-  Caller caller(http_->port());
-  EXPECT_EQ(caller.Call(kHealth, "").answer, "\x08\x02");
+  RawGrpc caller(http_->port());
+  EXPECT_EQ(caller.Call(kHealthCheck, "").bytes, kNotServing);
 
   admin_->SetServing(true);
-  EXPECT_EQ(caller.Call(kHealth, "").answer, "\x08\x01");
+  EXPECT_EQ(caller.Call(kHealthCheck, "").bytes, kServing);
 
   admin_->SetServing(false);
-  EXPECT_EQ(caller.Call(kHealth, "").answer, "\x08\x02");
+  EXPECT_EQ(caller.Call(kHealthCheck, "").bytes, kNotServing);
 }
 
 TEST_F(AdminServerTest, ThePublicPortOffersNeither) {
   GrpcServer served({"127.0.0.1:0", grpc::InsecureServerCredentials(), false, 1, 1024});
   ASSERT_THAT(served.Start(), IsOk());
-  Caller caller(served.port());
+  RawGrpc caller(served.port());
 
-  EXPECT_TRUE(caller.Call(kHealth, "").status.ok());
-  EXPECT_EQ(caller.Call(kReflect, std::string("\x3a\x01*")).status.error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(caller.Call(kServers, "").status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_TRUE(caller.Call(kHealthCheck, "").status.ok());
+  EXPECT_EQ(caller.Call(kReflect, kListServices).status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(caller.Call(kChannelzServers, "").status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(AdminServerTest, AnythingAfterThePrefaceEndsThatConnectionOnly) {
@@ -178,7 +130,7 @@ TEST_F(AdminServerTest, AnythingAfterThePrefaceEndsThatConnectionOnly) {
         std::string("\x7f\xff\xff\x04\x00\x00\x00\x00\x00", 9)})
     (void)sluice::testing::RawExchange(http_->port(), preface + rest);
 
-  EXPECT_TRUE(Caller(http_->port()).Call(kHealth, "").status.ok());
+  EXPECT_TRUE(RawGrpc(http_->port()).Call(kHealthCheck, "").status.ok());
 }
 
 TEST_F(AdminServerTest, StreamsLeftOpenTakeNothingFromOthers) {
@@ -202,9 +154,8 @@ TEST_F(AdminServerTest, StreamsLeftOpenTakeNothingFromOthers) {
     ASSERT_TRUE(queue.Next(&tag, &ok));
   }
 
-  EXPECT_TRUE(Caller(http_->port()).Call(kHealth, "").status.ok());
-  const grpc::StatusCode more =
-      Caller(http_->port()).Call(kReflect, std::string("\x3a\x01*")).status.error_code();
+  EXPECT_TRUE(RawGrpc(http_->port()).Call(kHealthCheck, "").status.ok());
+  const grpc::StatusCode more = RawGrpc(http_->port()).Call(kReflect, kListServices).status.error_code();
   EXPECT_TRUE(more == grpc::StatusCode::OK || more == grpc::StatusCode::RESOURCE_EXHAUSTED) << more;
 
   for (const auto& stream : streams) {
@@ -213,12 +164,12 @@ TEST_F(AdminServerTest, StreamsLeftOpenTakeNothingFromOthers) {
     stream->call->Finish(&status, nullptr);
     ASSERT_TRUE(queue.Next(&tag, &ok));
   }
-  EXPECT_TRUE(Caller(http_->port()).Call(kHealth, "").status.ok());
+  EXPECT_TRUE(RawGrpc(http_->port()).Call(kHealthCheck, "").status.ok());
 }
 
 TEST_F(AdminServerTest, OnceStoppedItClosesWhatItIsGiven) {
-  Caller caller(http_->port());
-  ASSERT_TRUE(caller.Call(kHealth, "").status.ok());
+  RawGrpc caller(http_->port());
+  ASSERT_TRUE(caller.Call(kHealthCheck, "").status.ok());
   admin_->Stop();
   admin_->Stop();
   int pair[2];
@@ -229,7 +180,7 @@ TEST_F(AdminServerTest, OnceStoppedItClosesWhatItIsGiven) {
   char byte = 0;
   EXPECT_EQ(read(pair[1], &byte, 1), 0);
   close(pair[1]);
-  EXPECT_EQ(caller.Call(kHealth, "").status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(caller.Call(kHealthCheck, "").status.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST(AdminServerStartTest, AServiceThatIsNotCompiledInIsRefused) {

@@ -73,6 +73,16 @@ TEST_F(TokenPlansTest, ADeniedCallerIsRefusedAlthoughItWasPlannedBefore) {
               FailsWith(absl::StatusCode::kPermissionDenied, "SUBJECT_DENIED"));
 }
 
+TEST_F(TokenPlansTest, ARefusalIsNotRemembered) {
+  token::v1::IssueTokenRequest request;
+  request.set_grant("papers");
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_THAT(plans_.Get(alice_, request),
+                FailsWith(absl::StatusCode::kPermissionDenied, "GRANT_NOT_HELD"));
+  }
+  EXPECT_EQ(plans_.bytes(), 0u);
+}
+
 TEST_F(TokenPlansTest, StaysWithinItsBound) {
   TokenPlans small(100'000);
   for (int i = 0; i < 500; ++i) {
