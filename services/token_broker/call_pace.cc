@@ -6,8 +6,9 @@
 namespace sluice::broker {
 namespace {
 
-// In units of a call, so that a nanosecond at a tenth of one call per second is one: nothing is ever rounded.
-constexpr int64_t kCall = 10'000'000'000;
+// In units of a call, so that a nanosecond at a tenth of a call per 21 seconds is one: nothing is ever
+// rounded.
+constexpr int64_t kCall = 210'000'000'000;
 constexpr int kFull = 10;
 
 int64_t Nanoseconds(Deadline::SteadyTime::duration span) {
@@ -24,10 +25,9 @@ CallPace::CallPace(uint32_t share, SteadyTime now) : at_(now) {
 void CallPace::Divide(uint32_t share) {
   share_ = std::max(1u, share);
   burst_ = std::max(1u, share_ / 20);
-  // A second that begins with a full bucket sees burst_ calls and those that flow in before it ends: fewer
-  // than flow_. What is left over makes up for the way: calls sent within 1.05 s may arrive within one.
-  const uint32_t spare = share_ / 20;
-  flow_ = int64_t{share_} - burst_ - spare + 1;
+  // What a full bucket holds and what flows in during 1.05 s come to share_ + 1, of which the last is not
+  // within them: calls sent within that time may arrive within one second.
+  flow_ = 20 * (int64_t{share_} - burst_ + 1);
 }
 
 void CallPace::SetShare(uint32_t share, SteadyTime now) {

@@ -8,11 +8,11 @@
 
 namespace sluice::broker {
 
-// How many calls may be made and when: a bucket that fills at a steady pace. What a full bucket holds and
-// what flows in during a second come to a little less than the share together, so that no second, wherever it
-// begins, sees more, at STS either.
-// Told that it was too fast, it halves its pace, down to a tenth of the share, and gains a tenth each second.
-// The time is given; one that goes back changes nothing. Not thread-safe.
+// How many calls may be made and when: a bucket that fills at a steady pace. What it holds when full and what
+// flows in come to no more calls than the share within any 1.05 s, wherever they begin, so that no second
+// sees more at STS either, where the way brings some closer together. Told that it was too fast, it halves
+// its pace, down to a tenth of the share, and gains a tenth each second. The time is given; one that goes
+// back changes nothing. Not thread-safe.
 class CallPace {
  public:
   using SteadyTime = Deadline::SteadyTime;
@@ -39,7 +39,7 @@ class CallPace {
 
   uint32_t share_ = 1;
   uint32_t burst_ = 1;
-  int64_t flow_ = 1;  // calls per second at full pace
+  int64_t flow_ = 1;  // calls per 21 seconds at full pace
   int tenths_ = 10;   // of that pace
   SteadyTime step_;   // of the next tenth gained, while there are fewer than ten
   int64_t level_ = 0;

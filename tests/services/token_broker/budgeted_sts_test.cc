@@ -14,6 +14,9 @@ using sluice::testing::FailsWith;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Between two calls at a share of one.
+constexpr milliseconds kTurn{1050};
+
 class BudgetedStsTest : public ::testing::Test {
  protected:
   void Ask(std::string turn, Urgency urgency = Urgency::kCaller) {
@@ -35,7 +38,7 @@ TEST_F(BudgetedStsTest, CallsOnceAdmittedWithWhatItWasAsked) {
   ASSERT_EQ(wire_.asked().size(), 1u);
   EXPECT_EQ(wire_.asked()[0].request.turn, "a");
   EXPECT_EQ(wire_.asked()[0].request.policy_json, "{}");
-  timers_.Advance(seconds(1));
+  timers_.Advance(kTurn);
   ASSERT_EQ(wire_.asked().size(), 2u);
   EXPECT_EQ(wire_.asked()[1].request.turn, "b");
 }
@@ -54,11 +57,11 @@ TEST_F(BudgetedStsTest, WithoutAdmissionNothingIsCalled) {
 
 TEST_F(BudgetedStsTest, OnlyThrottlingSlowsTheBudgetDown) {
   Ask("a");
-  timers_.Advance(milliseconds(1000));
+  timers_.Advance(kTurn);
   wire_.Answer(Fail(StatusCode::kUnavailable, "STS_UNREACHABLE", "x"));
   EXPECT_EQ(budget_.left(), 1u);
   Ask("b");
-  timers_.Advance(milliseconds(1000));
+  timers_.Advance(kTurn);
   EXPECT_EQ(budget_.left(), 1u);
   wire_.Answer(Fail(StatusCode::kResourceExhausted, "STS_THROTTLED", "x"));
   EXPECT_EQ(budget_.left(), 0u);

@@ -40,6 +40,19 @@ TEST(CallPaceTest, NoSecondSeesMoreThanTheShareHoweverItIsAsked) {
   }
 }
 
+TEST(CallPaceTest, CallsThatTheWayBringsTogetherStayWithinTheShareToo) {
+  for (uint32_t share : {1u, 2u, 5u, 10u, 19u, 20u, 39u, 100u, 997u}) {
+    CallPace pace(share, kStart);
+    std::deque<SteadyTime> taken;
+    for (SteadyTime now = kStart; now < kStart + seconds(5); now += std::chrono::microseconds(100)) {
+      while (pace.Take(now)) taken.push_back(now);
+      // Sent within this time, they may arrive within a second.
+      while (!taken.empty() && taken.front() <= now - milliseconds(1049)) taken.pop_front();
+      ASSERT_LE(taken.size(), share);
+    }
+  }
+}
+
 TEST(CallPaceTest, ASteadyDemandGetsNineTenthsOfTheShareAtLeast) {
   for (uint32_t share : {1u, 5u, 19u, 100u, 1000u}) {
     SteadyTime now = kStart;

@@ -22,6 +22,9 @@ using sluice::testing::IsOk;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Between two calls at a share of ten.
+constexpr milliseconds kTurn{105};
+
 class StsBudgetTest : public ::testing::Test {
  protected:
   using Answer = absl::StatusOr<StsBudget::SteadyTime>;
@@ -75,7 +78,7 @@ TEST_F(StsBudgetTest, WhoseTurnComesSoonWaitsInside) {
   const auto second = Ask(budget, "b");
   EXPECT_WAITING(second);
   EXPECT_EQ(budget.waiting(), 1u);
-  timers_.Advance(milliseconds(99));
+  timers_.Advance(kTurn - milliseconds(1));
   EXPECT_WAITING(second);
   timers_.Advance(milliseconds(1));
   EXPECT_ADMITTED(second);
@@ -90,12 +93,12 @@ TEST_F(StsBudgetTest, TheOthersAreToldWhenAndKeepTheirPlace) {
   EXPECT_SPENT(told);
   EXPECT_EQ(Delay(*told), milliseconds(2100));
   const auto later = Ask(budget, "later");
-  EXPECT_EQ(Delay(*later), milliseconds(2200));
+  EXPECT_EQ(Delay(*later), milliseconds(2205));
   EXPECT_EQ(budget.promised(), 2u);
   // Asked twice is one place, and early is no new one.
   timers_.Advance(milliseconds(50));
   EXPECT_EQ(Delay(*Ask(budget, "told", Urgency::kCaller, seconds(1))), milliseconds(2050));
-  EXPECT_EQ(Delay(*Ask(budget, "later")), milliseconds(2150));
+  EXPECT_EQ(Delay(*Ask(budget, "later")), milliseconds(2155));
   EXPECT_EQ(budget.promised(), 2u);
   timers_.Advance(milliseconds(2050));
   for (const auto& one : room) EXPECT_ADMITTED(one);
@@ -103,10 +106,10 @@ TEST_F(StsBudgetTest, TheOthersAreToldWhenAndKeepTheirPlace) {
   // Comes later, but stands before who is newer.
   const auto newcomer = Ask(budget, "");
   const auto back = Ask(budget, "later");
-  timers_.Advance(milliseconds(100));
+  timers_.Advance(kTurn);
   EXPECT_ADMITTED(back);
   EXPECT_WAITING(newcomer);
-  timers_.Advance(milliseconds(100));
+  timers_.Advance(kTurn);
   EXPECT_ADMITTED(newcomer);
 }
 
@@ -145,7 +148,7 @@ TEST_F(StsBudgetTest, SessionsForManyGoFirst) {
   const auto room = FillTheRoom(budget);
   const auto shared = Ask(budget, "", Urgency::kShared);
   EXPECT_WAITING(shared);
-  timers_.Advance(milliseconds(100));
+  timers_.Advance(kTurn);
   EXPECT_ADMITTED(shared);
   EXPECT_WAITING(room.at(1));
 }
@@ -175,7 +178,7 @@ TEST_F(StsBudgetTest, WhoLeavesHoldsNobodyUp) {
   ASSERT_TRUE(gone->has_value());
   EXPECT_THAT(**gone, FailsWith(StatusCode::kCancelled, "CALL_CANCELLED"));
   EXPECT_EQ(timers_.waiting(), 2u);  // the next call, and the other's own leaving
-  timers_.Advance(milliseconds(100));
+  timers_.Advance(kTurn);
   EXPECT_ADMITTED(next);
   EXPECT_THAT(**Ask(budget, "", Urgency::kCaller, seconds(5), cancel.token()),
               FailsWith(StatusCode::kCancelled, "CALL_CANCELLED"));
@@ -198,13 +201,13 @@ TEST_F(StsBudgetTest, AtItsDeadlineOneLeavesAndKeepsItsPlace) {
   Drain(budget);
   std::vector<std::shared_ptr<std::optional<Answer>>> before;
   for (int i = 0; i < 5; ++i) before.push_back(Ask(budget, ""));
-  const auto hasty = Ask(budget, "hasty", Urgency::kCaller, milliseconds(800));
+  const auto hasty = Ask(budget, "hasty", Urgency::kCaller, milliseconds(850));
   EXPECT_WAITING(hasty);
   for (int i = 0; i < 3; ++i) EXPECT_WAITING(Ask(budget, "", Urgency::kShared));
-  timers_.Advance(milliseconds(600));  // 200 ms are for the call itself
+  timers_.Advance(milliseconds(650));  // 200 ms are for the call itself
   EXPECT_SPENT(hasty);
   EXPECT_EQ(budget.promised(), 1u);
-  EXPECT_EQ(Delay(*hasty), milliseconds(300));
+  EXPECT_EQ(Delay(*hasty), 9 * kTurn - milliseconds(650));
   // No time left for its turn and the call: told at once.
   EXPECT_SPENT(Ask(budget, "x", Urgency::kCaller, milliseconds(250)));
 }
@@ -251,7 +254,7 @@ TEST_F(StsBudgetTest, ThrottlingHalvesThePaceOnceForTheCallsOfATime) {
 }
 
 TEST_F(StsBudgetTest, ANewShareServesWhoWaits) {
-  StsBudget budget(1, timers_, jitter_);
+  StsBudget budget(2, timers_, jitter_);
   Drain(budget);
   const auto one = Ask(budget, "");
   const auto two = Ask(budget, "");
@@ -270,7 +273,7 @@ TEST_F(StsBudgetTest, AnswersMayAskAgain) {
     EXPECT_EQ(budget.waiting(), 0u);
     budget.Admit(Urgency::kCaller, "", In(seconds(5)), {}, [&](Answer answer) { again = answer.ok(); });
   });
-  timers_.Advance(milliseconds(200));
+  timers_.Advance(2 * kTurn);
   EXPECT_TRUE(again);
 }
 
