@@ -285,6 +285,8 @@ absl::Status Broker::ReloadTls() {
   return out;
 }
 
+Settings Broker::settings() const { return parts_->generations.Current()->settings(); }
+
 void Broker::CountReload(std::string_view what, bool good) { parts_->metrics.Reloaded(what, good); }
 
 void Broker::Reap() { parts_->generations.Reap(); }

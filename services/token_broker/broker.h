@@ -39,6 +39,8 @@ class Broker {
   // Reads the TLS files of all listeners again; connections that stand live on. Where some are bad,
   // `TLS_FILES_INVALID`, and that listener keeps what it had. Blocks for the reading.
   absl::Status ReloadTls();
+  // What is in force now.
+  Settings settings() const;
   // For the metrics: `config`, `keys`, `jwks` or `tls` was read again.
   void CountReload(std::string_view what, bool good);
   // Ends what earlier configs left behind. Called now and then by whoever calls Reload.

@@ -95,11 +95,12 @@ int main(int argc, char** argv) {
     broker::Reloader reloader(config_path, kept, *source, **broker, log);
     while (end.Await() == EndSignal::Came::kHangup) reloader.Ask();
   }
+  const broker::Settings last = (*broker)->settings();
   log.Write(Severity::kInfo, "draining",
-            {{"wait_ms", kept.drain_wait.count()}, {"grace_ms", kept.drain_grace.count()}});
+            {{"wait_ms", last.drain_wait.count()}, {"grace_ms", last.drain_grace.count()}});
   (*broker)->AnnounceEnd();
-  std::this_thread::sleep_for(kept.drain_wait);  // a load balancer turns away meanwhile
-  (*broker)->Stop(kept.drain_grace);
+  std::this_thread::sleep_for(last.drain_wait);  // a load balancer turns away meanwhile
+  (*broker)->Stop(last.drain_grace);
   log.Write(Severity::kInfo, "stopped");
   return 0;
 }

@@ -169,6 +169,7 @@ TEST_F(LoadIntegrationTest, TheShareOfStsIsNeverExceededAndEverybodyIsServedAsTo
   Start("", std::move(options));
   constexpr int kCallers = 25;
   std::vector<std::thread> callers;
+  const auto began = std::chrono::steady_clock::now();
   std::atomic<int> served = 0;
   for (int i = 0; i < kCallers; ++i) {
     callers.emplace_back([&, client = ClientOf("user" + std::to_string(i))] {
@@ -190,7 +191,10 @@ TEST_F(LoadIntegrationTest, TheShareOfStsIsNeverExceededAndEverybodyIsServedAsTo
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(served, kCallers);
-  EXPECT_LE(Asked().most_received_in_a_second, 5u);
+  // Between two calls lie 210 ms; the first finds a full bucket.
+  EXPECT_GE(std::chrono::steady_clock::now() - began, (kCallers - 1) * std::chrono::milliseconds(210));
+  // No more than 5 but where a machine that is too busy delivers several at once.
+  EXPECT_LT(Asked().most_received_in_a_second, 10u);
   EXPECT_EQ(Asked().sessions_issued, static_cast<uint64_t>(kCallers));
 }
 

@@ -178,6 +178,7 @@ TEST_F(ReloadTest, NoCallIsLostWhileConfigsComeAndGo) {
   }
   enough = true;
   for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(stack_->broker().settings().drain_grace, std::chrono::seconds(kReloads));
   EXPECT_EQ(Reloads("config", "ok"), kReloads);
   EXPECT_EQ(Reloads("config", "failed"), 0);
 }

@@ -109,6 +109,10 @@ std::unique_ptr<aliyun::CredentialSource> Stack::OwnKey(const Options& options,
   return *std::move(own);
 }
 
+void Stack::WriteFile(const std::string& name, const std::string& text) {
+  EXPECT_TRUE(WriteFileWhole(Path(name), text)) << name;
+}
+
 broker::Reloader& Stack::Follow() {
   reloader_ = std::make_unique<broker::Reloader>(Path("broker.yaml"), *settings_, *source_, *broker_, log_,
                                                  std::chrono::milliseconds(10));
