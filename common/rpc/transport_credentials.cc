@@ -102,11 +102,4 @@ absl::Status ServerTls::Reload() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const std::optional<http::TlsFiles>& files) {
-  if (!files) return grpc::InsecureServerCredentials();
-  ASSIGN_OR_RETURN(const auto tls, ServerTls::Load(*files));
-  return tls->credentials();
-}
-
 }  // namespace sluice::rpc

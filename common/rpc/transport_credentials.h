@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "absl/status/statusor.h"
 #include "common/http/tls_files.h"
@@ -33,9 +32,5 @@ class ServerTls {
   const std::shared_ptr<Current> current_;
   const std::shared_ptr<grpc::ServerCredentials> credentials_;
 };
-
-// Plaintext without `files`; else those of a ServerTls that is never reloaded.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
-    const std::optional<http::TlsFiles>& files);
 
 }  // namespace sluice::rpc

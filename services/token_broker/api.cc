@@ -2,7 +2,6 @@
 #include "services/token_broker/api.h"
 
 #include <algorithm>
-#include <array>
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -101,12 +100,6 @@ absl::AnyInvocable<void(absl::StatusOr<From>)> AnswerWith(Api::Done<To> done) {
   };
 }
 
-const char* NameOf(BrokerMetrics::Method method) {
-  constexpr std::array kNames = {"IssueToken",  "SignUrl",    "SignPostForm", "PlanUpload",
-                                 "IssueTicket", "ListGrants", "ExplainAccess"};
-  return kNames[static_cast<size_t>(method)];
-}
-
 }  // namespace
 
 // A call that was taken on, until nobody needs it any more.
@@ -150,10 +143,10 @@ void Api::WithCaller(Method method, rpc::CallContext context, Done<AnswerType> d
     absl::Status refused = caller.status();
     if (caller.ok()) refused = parts_.load.TakeOfCaller(**caller, from.peer);
     if (!refused.ok()) {
-      RecordRefusal(
-          parts_.audit,
-          BeginRecord(NameOf(method), from, caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
-          refused);
+      RecordRefusal(parts_.audit,
+                    BeginRecord(BrokerMetrics::NameOf(method).data(), from,
+                                caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
+                    refused);
       return done(refused);
     }
     const Known known{{parts_.grants, parts_.denied.Get(), *std::move(caller), {from.peer, from.tls}}, from};

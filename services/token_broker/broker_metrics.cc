@@ -86,6 +86,8 @@ BrokerMetrics::BrokerMetrics()
   }
 }
 
+std::string_view BrokerMetrics::NameOf(Method method) { return kMethodNames[static_cast<size_t>(method)]; }
+
 void BrokerMetrics::Called(Method method, const absl::Status& outcome, std::chrono::nanoseconds took) {
   const auto index = static_cast<size_t>(method);
   seconds_[index]->Observe(Seconds(took));

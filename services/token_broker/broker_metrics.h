@@ -31,6 +31,9 @@ class BrokerMetrics {
   // STS would not give a newer one; a failure remembered.
   enum class TokenAnswer { kHit, kMiss, kCoalesced, kStale, kNegative };
 
+  // As the proto writes it: `IssueToken`. With a zero behind it.
+  static std::string_view NameOf(Method method);
+
   BrokerMetrics();
 
   // A call, counted as its caller sees the outcome. `took` is from its arrival to its answer.

@@ -33,8 +33,9 @@ SigningSessions::Planned SigningSessions::Plan(const Grant& grant, Audit& audit,
   const auto policy = ProvenPolicy(scope);
   if (!policy.ok()) return {{}, policy.status()};
   TokenOrder order;
-  // No provider of callers has an empty name.
-  order.key = TokenKey(grant.role_arn, "", kSubject, *policy, grant.max_ttl);
+  // No provider of callers has an empty name. Two grants that reach the same do not share a session, since
+  // its audit line names one.
+  order.key = TokenKey(grant.role_arn, "", std::string(kSubject) + "/" + grant.name, *policy, grant.max_ttl);
   order.role_arn = grant.role_arn;
   order.subject = kSubject;
   order.policy_json = *policy;

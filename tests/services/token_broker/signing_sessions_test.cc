@@ -98,6 +98,20 @@ TEST_F(SigningSessionsTest, AFailureIsToldUnlessAnOldSessionStillServes) {
   EXPECT_THAT(got_[3], FailsWith(absl::StatusCode::kUnavailable, "STS_UNREACHABLE"));
 }
 
+TEST_F(SigningSessionsTest, TwoGrantsThatReachTheSameHaveASessionAndALineEach) {
+  Grant twin = Photos();
+  twin.name = "images";
+  const Grants both{{Photos(), twin}};
+  SigningSessions sessions(both, tokens_, audit_, clock_);
+  for (const Grant& grant : both.all()) {
+    sessions.Get(grant, std::chrono::minutes(15), {}, [](const auto&) {});
+    sts_.Answer(Session(grant.name.c_str()));
+  }
+  ASSERT_EQ(audit_.records.size(), 2u);
+  EXPECT_EQ(audit_.records[0].grant, "photos");
+  EXPECT_EQ(audit_.records[1].grant, "images");
+}
+
 TEST_F(SigningSessionsTest, WhatCannotBeRecordedSignsNothing) {
   audit_.answer = Fail(absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE", "full");
   Ask();
