@@ -83,7 +83,9 @@ public final class AndroidSdk {
     check(provider.getValidFederationToken() == first, "a token with life left is not fetched again");
     first.setExpiration(System.currentTimeMillis() / 1000 + 299);
     OSSFederationToken second = provider.getValidFederationToken();
-    check(second != first && !second.getTempAK().equals(first.getTempAK()), "with less than five minutes left the provider fetches anew");
+    check(second != first && second.getExpiration() * 1000 > System.currentTimeMillis() + 600_000,
+          "with less than five minutes left the provider fetches anew, and gets one that lives ten minutes at least");
+    check(second.getTempAK().equals(first.getTempAK()), "the broker gives the token that it has while that is so");
 
     try {
       new OSSAuthCredentialsProvider(stsUrl.substring(0, stsUrl.length() - 3) + "AAA").getFederationToken();
