@@ -173,6 +173,7 @@ class Stage:
                 if answer.status != 200:
                     raise RuntimeError("minting failed: " + body)
                 out.append(body.strip())
+            connection.close()
             return out
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             shares = pool.map(some, [range(first, min(first + 1000, count)) for first in range(0, count, 1000)])

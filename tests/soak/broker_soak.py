@@ -18,7 +18,8 @@ from stage import Stage, die_with_parent  # noqa: E402
 
 SECONDS = int(os.environ.get("SLUICE_SOAK_SECONDS", "600"))
 SUBJECTS = 100_000
-RATE = 1500
+# Each asks again as soon as it is answered, so that the pace is the machine's own and nothing piles up.
+CALLERS = 32
 CACHE = 64 << 20
 # The process without what it remembers: libraries, threads, buffers of connections, the table of rates.
 BESIDES = 96 << 20
@@ -31,8 +32,11 @@ def resident(pid):
 
 def scrape(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
     return {name: float(value) for name, value in re.findall(r"^(sluice_\w+) ([0-9.e+]+)$", text, re.MULTILINE)}
 
 
@@ -41,7 +45,7 @@ class BrokerSoak(unittest.TestCase):
         with Stage("soak") as stage:
             stage.mint(SUBJECTS, "ES256")
             broker = stage.start_broker(10_000, f"cache: {{max_bytes: {CACHE}}}\n")
-            lane = f"kind=open,name=all,rate={RATE},users={SUBJECTS}"
+            lane = f"kind=closed,name=all,callers={CALLERS},users={SUBJECTS}"
             load = subprocess.Popen(stage.load_argv(broker, lane, seconds=SECONDS), stdout=subprocess.PIPE, text=True,
                                     preexec_fn=die_with_parent)
             series, began, shown = [], time.monotonic(), -30
@@ -60,7 +64,7 @@ class BrokerSoak(unittest.TestCase):
             tally = json.loads(load.stdout.read())["lanes"]["all"]
         print(f"  {tally['served']} served, {tally['failed']} failed, told to wait {tally['waits']}")
         self.assertEqual(tally["failed"], 0, tally["errors"])
-        self.assertGreater(tally["served"], SECONDS * RATE * 0.9)
+        self.assertGreater(tally["served"], min(SUBJECTS, SECONDS * 250))
         warm = [point[1] for point in series if point[0] > SECONDS / 3]
         fifth = max(1, len(warm) // 5)
         first, last = statistics.median(warm[:fifth]), statistics.median(warm[-fifth:])
