@@ -27,9 +27,10 @@ class BoundedCache {
 
   // Null when it is not here.
   Pointer Find(std::string_view name) {
-    Part& part = PartOf(name);
+    const Key key(name);
+    Part& part = PartOf(key);
     std::lock_guard lock(part.mutex);
-    const auto found = part.nodes.find(name);
+    const auto found = part.nodes.find(key);
     if (found == part.nodes.end()) return nullptr;
     part.used.splice(part.used.begin(), part.used, found->second);
     return found->second->value;
@@ -38,21 +39,23 @@ class BoundedCache {
   // In place of what had the name.
   void Put(std::string_view name, Pointer value, uint64_t cost) {
     std::list<Node> dropped;  // ends outside the lock
-    Part& part = PartOf(name);
+    const Key key(name);
+    Part& part = PartOf(key);
     std::lock_guard lock(part.mutex);
-    Take(part, name, dropped);
+    Take(part, key, dropped);
     if (cost > most_of_part_) return;
     part.used.push_front({std::string(name), std::move(value), cost});
-    part.nodes[part.used.front().name] = part.used.begin();
+    part.nodes[Key(part.used.front().name, key.hash)] = part.used.begin();
     part.cost += cost;
-    while (part.cost > most_of_part_) Take(part, part.used.back().name, dropped);
+    while (part.cost > most_of_part_) Take(part, Key(part.used.back().name), dropped);
   }
 
   void Erase(std::string_view name) {
     std::list<Node> dropped;
-    Part& part = PartOf(name);
+    const Key key(name);
+    Part& part = PartOf(key);
     std::lock_guard lock(part.mutex);
-    Take(part, name, dropped);
+    Take(part, key, dropped);
   }
 
   uint64_t cost() const {
@@ -64,7 +67,18 @@ class BoundedCache {
 
  private:
   static constexpr size_t kParts = 16;
-  using Hash = absl::Hash<std::string_view>;  // seeded, since names hold what callers chose
+  // A name and its hash, computed once a call; seeded, since names hold what callers chose.
+  struct Key {
+    explicit Key(std::string_view text) : Key(text, absl::Hash<std::string_view>()(text)) {}
+    Key(std::string_view text, size_t of) : name(text), hash(of) {}
+    bool operator==(const Key& other) const { return hash == other.hash && name == other.name; }
+
+    std::string_view name;
+    size_t hash;
+  };
+  struct HashOfKey {
+    size_t operator()(const Key& key) const { return key.hash; }
+  };
   struct Node {
     std::string name;
     Pointer value;
@@ -73,14 +87,14 @@ class BoundedCache {
   struct alignas(64) Part {
     mutable std::mutex mutex;
     std::list<Node> used;  // guarded by mutex, as all below; latest first
-    std::unordered_map<std::string_view, typename std::list<Node>::iterator, Hash> nodes;
+    std::unordered_map<Key, typename std::list<Node>::iterator, HashOfKey> nodes;
     uint64_t cost = 0;
   };
 
-  Part& PartOf(std::string_view name) { return parts_[(Hash()(name) >> 32) % kParts]; }
+  Part& PartOf(const Key& key) { return parts_[(key.hash >> 32) % kParts]; }
 
-  static void Take(Part& part, std::string_view name, std::list<Node>& dropped) {
-    const auto found = part.nodes.find(name);
+  static void Take(Part& part, const Key& key, std::list<Node>& dropped) {
+    const auto found = part.nodes.find(key);
     if (found == part.nodes.end()) return;
     const auto node = found->second;
     part.nodes.erase(found);

@@ -29,13 +29,19 @@ std::optional<Time> Parse(std::string_view text, const char* pattern) {
   return time;
 }
 
-// `2026-01-01T00:00:00`, without strftime, since every line of the audit has two.
-std::string Extended(Time time) {
+// `2026-01-01T00:00:00`, without strftime, since every line of the audit has two; and since many lines are of
+// the same second, kept by each thread.
+const std::string& Extended(Time time) {
+  thread_local std::chrono::sys_seconds kept{std::chrono::seconds(-1)};
+  thread_local std::string out;
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  if (second == kept) return out;
+  kept = second;
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time) - day);
-  std::string out = "0000-00-00T00:00:00";
-  const auto put = [&out](size_t last, unsigned value) {
+  const std::chrono::hh_mm_ss clock(second - day);
+  out = "0000-00-00T00:00:00";
+  const auto put = [](size_t last, unsigned value) {
     for (; value > 0; value /= 10) out[last--] = static_cast<char>('0' + value % 10);
   };
   put(3, static_cast<unsigned>(static_cast<int>(date.year())));
@@ -56,6 +62,10 @@ constexpr char kHttp[] = "%a, %d %b %Y %H:%M:%S GMT";
 std::string IsoBasic(Time time) { return Format(time, kBasic); }
 std::string IsoExtended(Time time) { return Extended(time) + "Z"; }
 std::string IsoMillis(Time time) { return Extended(time) + ".000Z"; }
+void AppendIsoMillis(Time time, std::string& out) {
+  out += Extended(time);
+  out += ".000Z";
+}
 std::string HttpDate(Time time) { return Format(time, kHttp); }
 std::optional<Time> ParseIsoBasic(std::string_view text) { return Parse(text, kBasic); }
 std::optional<Time> ParseIsoExtended(std::string_view text) { return Parse(text, kExtended); }

@@ -14,6 +14,7 @@ std::string IsoBasic(Time time);     // 20260102T030405Z
 std::string IsoExtended(Time time);  // 2026-01-02T03:04:05Z
 std::string IsoMillis(Time time);    // 2026-01-02T03:04:05.000Z
 std::string HttpDate(Time time);     // Fri, 02 Jan 2026 03:04:05 GMT
+void AppendIsoMillis(Time time, std::string& out);
 
 // Each refuses anything but its own form and a date that exists, from 1970 to kLastSecond.
 std::optional<Time> ParseIsoBasic(std::string_view text);

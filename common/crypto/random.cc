@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "common/crypto/encoding.h"
+
 namespace sluice::crypto {
 
 std::string RandomBytes(size_t count) {
@@ -14,14 +16,17 @@ std::string RandomBytes(size_t count) {
   return out;
 }
 
-std::string RandomIdBytes(size_t count) {
+std::string RandomHexId(size_t digits) {
   // A call of the generator costs more than the bytes, so each thread draws for many ids at once.
   constexpr size_t kDrawn = 2048;
   thread_local std::string drawn;
-  if (drawn.size() < count) drawn = RandomBytes(kDrawn + count);
-  std::string out = drawn.substr(drawn.size() - count);
-  drawn.resize(drawn.size() - count);
-  return out;
+  thread_local size_t left = 0;
+  if (left < digits) {
+    drawn = HexLower(RandomBytes(kDrawn));
+    left = drawn.size();
+  }
+  left -= digits;
+  return drawn.substr(left, digits);
 }
 
 }  // namespace sluice::crypto

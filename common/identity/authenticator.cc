@@ -18,19 +18,19 @@ Failure Refused(const char* reason, std::string_view what) {
   return Fail(absl::StatusCode::kUnauthenticated, reason, what);
 }
 
-absl::StatusOr<Authenticator::Known> FromCertificate(const CertificateProvider& provider,
-                                                     std::string_view pem) {
-  ASSIGN_OR_RETURN(const CertificateNames names, ReadCertificateNames(pem));
-  const bool uri = provider.kind == CertificateProvider::Kind::kUri;
-  const auto& candidates = uri ? names.uris : names.dns;
-  if (candidates.size() != 1)
-    return Refused("CERTIFICATE_REJECTED",
-                   std::string("the client certificate is not accepted: it needs exactly one ") +
-                       (uri ? "URI" : "DNS name") + " as subjectAltName");
-  Caller out{provider.name, candidates.front(), {}, false, std::nullopt};
-  out.claims["uri"] = boost::json::value_from(names.uris);
-  out.claims["dns"] = boost::json::value_from(names.dns);
-  return std::make_shared<const Caller>(std::move(out));
+// What follows the scheme; nothing with another one.
+std::optional<std::string_view> BearerToken(std::string_view authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kScheme))) return std::nullopt;
+  return authorization.substr(kScheme.size());
+}
+
+// What a ticket or certificate is remembered by: a proof of one kind never stands for one of another, and a
+// JWT's name is its digest alone.
+std::string NameOf(std::string_view proof, std::string_view kind) {
+  std::string out = crypto::Sha256(proof);
+  out += kind;
+  return out;
 }
 
 }  // namespace
@@ -42,32 +42,69 @@ void Authenticator::Authenticate(const Proof& proof, Done done) const {
   if (!proof.ticket.empty()) {
     if (providers_.tickets == nullptr)
       return done(Refused("TICKET_REJECTED", "the ticket is not accepted: this service takes none"));
-    auto ticket = providers_.tickets->Open(proof.ticket, clock_.Now());
-    if (!ticket.ok()) return done(ticket.status());
-    TicketParty subject = ticket->subject;
-    return done(std::make_shared<const Caller>(Caller{std::move(subject.provider), std::move(subject.subject),
-                                                      std::move(subject.claims), false, *std::move(ticket)}));
+    return done(OpenTicket(proof.ticket));
   }
   if (!proof.client_certificate.empty() && providers_.certificate)
-    return done(FromCertificate(*providers_.certificate, proof.client_certificate));
-  if (providers_.anonymous)
-    return done(
-        std::make_shared<const Caller>(Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt}));
+    return done(ReadCertificate(proof.client_certificate));
+  if (anonymous_ != nullptr) return done(anonymous_);
   done(Refused("TOKEN_MISSING", "no proof of who is calling; send `authorization: Bearer <JWT>`"));
 }
 
+Authenticator::Known Authenticator::Remembered(const std::string& digest, Time now) const {
+  const auto known = verified_.Find(digest, now);
+  if (known == nullptr) return nullptr;
+  if (known->keys != nullptr && providers_.jwt[known->provider].keys->Current() != known->keys)
+    return nullptr;
+  return known->caller;
+}
+
+absl::StatusOr<Authenticator::Known> Authenticator::OpenTicket(std::string_view text) const {
+  const Time now = clock_.Now();
+  const std::string name = NameOf(text, "t");
+  if (Known known = Remembered(name, now)) return known;
+  ASSIGN_OR_RETURN(Ticket ticket, providers_.tickets->Open(text, now));
+  TicketParty subject = ticket.subject;
+  const Time expires = ticket.expires;
+  auto caller = std::make_shared<const Caller>(Caller{std::move(subject.provider), std::move(subject.subject),
+                                                      std::move(subject.claims), false, std::move(ticket)});
+  verified_.Put(name, {caller, expires, 0, nullptr}, text.size());
+  return caller;
+}
+
+// The listener has verified the certificate, and does so again for each connection.
+absl::StatusOr<Authenticator::Known> Authenticator::ReadCertificate(std::string_view pem) const {
+  const std::string name = NameOf(pem, "c");
+  if (Known known = Remembered(name, clock_.Now())) return known;
+  const CertificateProvider& provider = *providers_.certificate;
+  ASSIGN_OR_RETURN(const CertificateNames names, ReadCertificateNames(pem));
+  const bool uri = provider.kind == CertificateProvider::Kind::kUri;
+  const auto& candidates = uri ? names.uris : names.dns;
+  if (candidates.size() != 1)
+    return Refused("CERTIFICATE_REJECTED",
+                   std::string("the client certificate is not accepted: it needs exactly one ") +
+                       (uri ? "URI" : "DNS name") + " as subjectAltName");
+  Caller read{provider.name, candidates.front(), {}, false, std::nullopt};
+  read.claims["uri"] = boost::json::value_from(names.uris);
+  read.claims["dns"] = boost::json::value_from(names.dns);
+  auto caller = std::make_shared<const Caller>(std::move(read));
+  verified_.Put(name, {caller, Time::max(), 0, nullptr}, pem.size());
+  return caller;
+}
+
+Authenticator::Known Authenticator::Recall(std::string_view authorization, Time now) const {
+  const auto token = BearerToken(authorization);
+  return token ? Remembered(crypto::Sha256(*token), now) : nullptr;
+}
+
 void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) const {
-  constexpr std::string_view kScheme = "Bearer ";
-  if (!absl::StartsWithIgnoreCase(ToAbsl(authorization), ToAbsl(kScheme)))
-    return done(Refused("TOKEN_MALFORMED", "the authorization header must be `Bearer <JWT>`"));
-  authorization.remove_prefix(kScheme.size());
-  const std::string digest = crypto::Sha256(authorization);
-  if (auto known = verified_.Find(digest, clock_.Now());
-      known && providers_.jwt[known->provider].keys->Current() == known->keys) {
+  const auto bearer = BearerToken(authorization);
+  if (!bearer) return done(Refused("TOKEN_MALFORMED", "the authorization header must be `Bearer <JWT>`"));
+  const std::string digest = crypto::Sha256(*bearer);
+  if (Known known = Remembered(digest, clock_.Now())) {
     if (accepted_) accepted_(true);
-    return done(known->caller);
+    return done(std::move(known));
   }
-  auto token = ParseJwt(authorization);
+  auto token = ParseJwt(*bearer);
   if (!token.ok()) return done(token.status());
   const auto found = std::find_if(providers_.jwt.begin(), providers_.jwt.end(), [&](const auto& provider) {
     return provider.rules.issuer == token->issuer;

@@ -55,20 +55,24 @@ struct Proof {
 // Turns a caller's proof into a caller. Thread-safe; never blocks.
 class Authenticator {
  public:
-  // The same caller for the same token while it is remembered.
+  // The same caller for the same proof while it is remembered.
   using Known = std::shared_ptr<const Caller>;
   using Done = absl::AnyInvocable<void(absl::StatusOr<Known>)>;
 
   // Told of each JWT that was accepted, and whether it was known already; null tells nobody.
   using Accepted = std::function<void(bool known)>;
 
-  // `clock` must outlive it. `max_bytes` bounds what is remembered of verified tokens.
+  // `clock` must outlive it. `max_bytes` bounds what is remembered of verified proofs.
   Authenticator(IdentityProviders providers, const Clock& clock, uint64_t max_bytes = 16 << 20,
                 Accepted accepted = nullptr)
       : providers_(std::move(providers)),
         clock_(clock),
         accepted_(std::move(accepted)),
-        verified_(max_bytes) {}
+        verified_(max_bytes) {
+    if (providers_.anonymous)
+      anonymous_ =
+          std::make_shared<const Caller>(Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt});
+  }
 
   // Calls `done` exactly once: at once, or, for a token whose key is unknown, after the provider's keys were
   // fetched again, on a thread that must not be blocked. A certificate counts only without a token and a
@@ -78,16 +82,24 @@ class Authenticator {
   // delay while the provider's keys were never obtained.
   void Authenticate(const Proof& proof, Done done) const;
 
+  // Who a token belongs to that was accepted before and still is; null for any other proof. Tells nobody.
+  Known Recall(std::string_view authorization, Time now) const;
+
   uint64_t remembered_bytes() const { return verified_.bytes(); }
 
  private:
   void AuthenticateJwt(std::string_view authorization, Done done) const;
+  absl::StatusOr<Known> OpenTicket(std::string_view text) const;
+  absl::StatusOr<Known> ReadCertificate(std::string_view pem) const;
+  Known Remembered(const std::string& digest, Time now) const;
   absl::StatusOr<Known> Verify(const UnverifiedJwt& token, size_t provider, const std::string& digest,
                                const std::shared_ptr<const Jwks>& keys) const;
 
   const IdentityProviders providers_;
   const Clock& clock_;
   const Accepted accepted_;
+  // Null where nobody is.
+  Known anonymous_;
   mutable VerifiedTokens verified_;
 };
 

@@ -11,16 +11,16 @@
 
 namespace sluice::identity {
 
-// Callers whose JWT was verified before, so that the same token need not be verified again. Named by a
-// digest; no token is kept. An entry counts until the token expires or the keys that verified it were
+// Callers whose proof was verified before, so that the same one need not be verified again. Named by a
+// digest; no proof is kept. An entry counts until the proof expires or the keys that verified it were
 // replaced. Thread-safe.
 class VerifiedTokens {
  public:
   struct Entry {
     std::shared_ptr<const Caller> caller;
-    // When the token is no longer accepted.
+    // When the proof is no longer accepted.
     Time expires;
-    // Index of its provider, and that provider's keys when the token was verified.
+    // Of a JWT: index of its provider, and that provider's keys when it was verified. Null for other proofs.
     size_t provider = 0;
     std::shared_ptr<const Jwks> keys;
   };

@@ -9,6 +9,7 @@
 #include "common/base/cancel.h"
 #include "common/base/deadline.h"
 #include "common/base/ip_range.h"
+#include "common/rpc/arrival.h"
 
 namespace sluice::rpc {
 
@@ -46,6 +47,7 @@ std::string TraceIdOf(std::string_view traceparent);
 // is not itself trusted, and whether the proto is `https`. An address that is none ends the search: what
 // stands before it could be anybody's word. Pure.
 void BelieveProxies(const std::vector<IpRange>& trusted, CallContext& context);
+void BelieveProxies(const std::vector<IpRange>& trusted, Arrival& arrival);
 
 // The numeric address in gRPC's form of a peer: `ipv4:1.2.3.4:567` or `ipv6:%5B::1%5D:567`. Empty for others.
 std::string AddressOf(std::string_view grpc_peer);

@@ -8,11 +8,13 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "common/rpc/arrival.h"
 #include "common/rpc/call_context.h"
 #include "common/rpc/status_mapping.h"
 
@@ -43,6 +45,10 @@ class CallCount {
 absl::Status MalformedRequest();
 // `certificates` where the listener asks for them; looking for one costs.
 CallContext ContextOf(const grpc::ServerContext& context, bool tls, bool certificates, CancelToken cancel);
+grpc::ByteBuffer Join(const Rendered& answer);
+// What `shortcut` answers to a call; nothing where a header that says who calls is there twice.
+std::optional<Rendered> TryShortcut(const Shortcut& shortcut, const grpc::ServerContext& context, bool tls,
+                                    const grpc::ByteBuffer& request);
 
 }  // namespace internal
 
@@ -82,8 +88,10 @@ class GrpcServer {
 
   // Before Start. `service` must outlive the server.
   void AddService(grpc::Service& service) { services_.push_back(&service); }
+  // `shortcut`, where there is one, sees each call first.
   template <typename Request, typename Answer, typename Service>
-  void AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler);
+  void AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler,
+                 Shortcut shortcut = nullptr);
 
   // `UNAVAILABLE` `LISTEN_FAILED` when the address is taken or not local.
   absl::Status Start();
@@ -109,7 +117,8 @@ class GrpcServer {
   int port_ = 0;
 };
 
-// One call from the moment it is waited for to the moment it is answered and gone.
+// One call from the moment it is waited for to the moment it is answered and gone; where a shortcut answered
+// it, the next one in the same place.
 template <typename Service, typename Request, typename Answer>
 class GrpcServer::UnaryCall final : public internal::Tag {
  public:
@@ -117,6 +126,7 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     Service& service;
     Ask<Service> ask;
     Handler<Request, Answer> handler;
+    Shortcut shortcut;
     internal::CallCount& calls;
     bool tls;
     bool certificates;
@@ -132,19 +142,29 @@ class GrpcServer::UnaryCall final : public internal::Tag {
       delete this;
       return;
     }
-    Post(method_, queue_);
     answering_ = true;
-    CallContext context = internal::ContextOf(context_, method_->tls, method_->certificates, cancel_.token());
+    if (method_->shortcut) {
+      if (const auto answer =
+              internal::TryShortcut(method_->shortcut, live_->context, method_->tls, live_->bytes)) {
+        internal::Join(*answer).Swap(&live_->bytes);
+        return live_->writer.Finish(live_->bytes, grpc::Status::OK, this);
+      }
+    }
+    // From here on it may take its time, so another waits in its place.
+    Post(method_, queue_);
+    cancel_.emplace();
+    CallContext context =
+        internal::ContextOf(live_->context, method_->tls, method_->certificates, cancel_->token());
     Request request;
-    if (!grpc::SerializationTraits<Request>::Deserialize(&bytes_, &request).ok())
+    if (!grpc::SerializationTraits<Request>::Deserialize(&live_->bytes, &request).ok())
       return Refuse(internal::MalformedRequest(), context.request_id);
     std::string id = context.request_id;
     method_->handler(request, std::move(context), [this, id = std::move(id)](absl::StatusOr<Answer> answer) {
       if (!answer.ok()) return Refuse(answer.status(), id);
       bool own_buffer = false;
       const grpc::Status written =
-          grpc::SerializationTraits<Answer>::Serialize(*answer, &bytes_, &own_buffer);
-      writer_.Finish(bytes_, written, this);
+          grpc::SerializationTraits<Answer>::Serialize(*answer, &live_->bytes, &own_buffer);
+      live_->writer.Finish(live_->bytes, written, this);
     });
   }
 
@@ -154,12 +174,19 @@ class GrpcServer::UnaryCall final : public internal::Tag {
    public:
     explicit Ended(UnaryCall& call) : call_(call) {}
     void Proceed(bool) override {
-      if (call_.context_.IsCancelled()) call_.cancel_.Cancel();
+      if (call_.cancel_ && call_.live_->context.IsCancelled()) call_.cancel_->Cancel();
       call_.Release();
     }
 
    private:
     UnaryCall& call_;
+  };
+
+  // What gRPC needs of one call.
+  struct Live {
+    grpc::ServerContext context;
+    grpc::ByteBuffer bytes;  // of the request, then of the answer
+    grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer{&context};
   };
 
   UnaryCall(std::shared_ptr<const Method> method, grpc::ServerCompletionQueue& queue)
@@ -170,35 +197,39 @@ class GrpcServer::UnaryCall final : public internal::Tag {
 
   // An error carries its request id; a good answer is told from others by what is in it, and costs less.
   void Refuse(const absl::Status& status, const std::string& request_id) {
-    context_.AddTrailingMetadata("x-request-id", request_id);
-    writer_.FinishWithError(ToGrpc(status), this);
+    live_->context.AddTrailingMetadata("x-request-id", request_id);
+    live_->writer.FinishWithError(ToGrpc(status), this);
   }
   void Await() {
-    context_.AsyncNotifyWhenDone(&ended_);
-    (method_->service.*(method_->ask))(&context_, &bytes_, &writer_, &queue_, &queue_, this);
+    live_.emplace();
+    answering_ = false;
+    users_ = 2;
+    live_->context.AsyncNotifyWhenDone(&ended_);
+    (method_->service.*(method_->ask))(&live_->context, &live_->bytes, &live_->writer, &queue_, &queue_,
+                                       this);
   }
-  // Both the answer and the end of the call use this object; the later one deletes it. Only the queue's
-  // thread comes here.
+  // Both the answer and the end of the call use this object. After the later one it is gone, since another
+  // waits in its place, or waits itself again. Only the queue's thread comes here.
   void Release() {
-    if (--users_ == 0) delete this;
+    if (--users_ > 0) return;
+    cancel_ ? delete this : Await();
   }
 
   const std::shared_ptr<const Method> method_;
   grpc::ServerCompletionQueue& queue_;
-  grpc::ServerContext context_;
-  grpc::ByteBuffer bytes_;  // of the request, then of the answer
-  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
-  CancelSource cancel_;
+  std::optional<Live> live_;
+  std::optional<CancelSource> cancel_;  // of a call that went to its handler
   Ended ended_{*this};
   bool answering_ = false;
   int users_ = 2;
 };
 
 template <typename Request, typename Answer, typename Service>
-void GrpcServer::AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler) {
+void GrpcServer::AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler,
+                           Shortcut shortcut) {
   using Call = UnaryCall<Service, Request, Answer>;
-  auto method = std::make_shared<const typename Call::Method>(
-      typename Call::Method{service, ask, std::move(handler), calls_, options_.tls, options_.certificates});
+  auto method = std::make_shared<const typename Call::Method>(typename Call::Method{
+      service, ask, std::move(handler), std::move(shortcut), calls_, options_.tls, options_.certificates});
   posts_.push_back([method](grpc::ServerCompletionQueue& queue) { Call::Post(method, queue); });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/base/proto_time.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -28,14 +29,6 @@ using token::v1::SignPostFormRequest;
 using token::v1::SignPostFormResponse;
 using token::v1::SignUrlRequest;
 using token::v1::SignUrlResponse;
-
-void SetTime(Time time, google::protobuf::Timestamp& out) {
-  const auto since = time.time_since_epoch();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-  out.set_seconds(seconds.count());
-  out.set_nanos(
-      static_cast<int32_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since - seconds).count()));
-}
 
 void SetScope(const Access& access, token::v1::Scope& out) {
   out.set_bucket(access.scope.bucket);
@@ -118,6 +111,11 @@ class Api::Call {
   Load& load_;
 };
 
+Api::Api(Parts parts)
+    : parts_(std::move(parts)),
+      issue_shortcut_({parts_.authenticator, parts_.grants, parts_.denied, parts_.issuer, parts_.load,
+                       parts_.metrics, parts_.audit, parts_.clock, parts_.trusted_proxies}) {}
+
 template <typename AnswerType, typename Then>
 void Api::WithCaller(Method method, rpc::CallContext context, Done<AnswerType> done, Then then) {
   const auto began = std::chrono::steady_clock::now();
@@ -162,7 +160,14 @@ void Api::IssueToken(IssueTokenRequest request, rpc::CallContext context, Done<I
 }
 
 void Api::IssueKnown(const Known& known, const IssueTokenRequest& request, Done<IssueTokenResponse> done) {
-  parts_.issuer.Issue(known.asker, request, known.context, AnswerWith<IssuedToken>(std::move(done)));
+  const bool by_jwt = !known.context.authorization.empty();
+  parts_.issuer.Issue(known.asker, request, known.context,
+                      [this, by_jwt, done = std::move(done)](absl::StatusOr<IssuedToken> issued) mutable {
+                        if (!issued.ok()) return done(issued.status());
+                        IssueTokenResponse answer = Answer(*issued);
+                        if (by_jwt) issue_shortcut_.Learn(*issued, answer);
+                        done(std::move(answer));
+                      });
 }
 
 void Api::SignUrl(SignUrlRequest request, rpc::CallContext context, Done<SignUrlResponse> done) {

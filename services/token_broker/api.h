@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "common/identity/authenticator.h"
 #include "common/rpc/call_context.h"
 #include "services/token_broker/deny_list.h"
+#include "services/token_broker/issue_shortcut.h"
 #include "services/token_broker/issuer.h"
 #include "services/token_broker/presigner.h"
 #include "sluice/token/v1/token_broker.pb.h"
@@ -41,7 +43,7 @@ class Api {
     // Of the upload gateway; empty for none.
     std::string gateway_address;
   };
-  explicit Api(Parts parts) : parts_(std::move(parts)) {}
+  explicit Api(Parts parts);
 
   // Scheme and host of the HTTP listener as callers know it, once its port is known; without it tickets come
   // without an address.
@@ -49,6 +51,8 @@ class Api {
 
   void IssueToken(token::v1::IssueTokenRequest request, rpc::CallContext context,
                   Done<token::v1::IssueTokenResponse> done);
+  // The same, before the call is unpacked: what IssueShortcut says.
+  std::optional<rpc::Rendered> TryIssueToken(rpc::Arrival& call) { return issue_shortcut_.Try(call); }
   void SignUrl(token::v1::SignUrlRequest request, rpc::CallContext context,
                Done<token::v1::SignUrlResponse> done);
   void SignPostForm(token::v1::SignPostFormRequest request, rpc::CallContext context,
@@ -92,6 +96,7 @@ class Api {
       const Known& known, const token::v1::ExplainAccessRequest& request) const;
 
   const Parts parts_;
+  IssueShortcut issue_shortcut_;
   std::mutex mutex_;
   std::string public_url_;  // guarded by mutex_
 };

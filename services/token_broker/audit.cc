@@ -25,6 +25,54 @@ constexpr size_t kMostWaiting = 4096;
 constexpr std::chrono::milliseconds kLinger{2};
 constexpr std::chrono::milliseconds kRetry{200};
 
+// A line is its call's own part and what may be the same for many calls.
+void AppendHead(const AuditStamp& stamp, std::string& out) {
+  out += R"({"time":")";
+  AppendIsoMillis(stamp.time, out);
+  out += R"(","event":"audit")";
+  if (!stamp.request_id.empty()) {
+    out += R"(,"request_id":")";
+    out += stamp.request_id;
+    out += '"';
+  }
+  if (!stamp.trace_id.empty()) {
+    out += R"(,"trace_id":")";
+    out += stamp.trace_id;
+    out += '"';
+  }
+}
+
+std::string Tail(const AuditRecord& record) {
+  JsonLine line;
+  line.Add("method", record.method);
+  line.Add("decision", record.allowed ? "allowed" : "refused");
+  const std::pair<const char*, const std::string&> texts[] = {{"reason", record.reason},
+                                                              {"provider", record.provider},
+                                                              {"subject", record.subject},
+                                                              {"actor", record.actor},
+                                                              {"ticket_id", record.ticket_id},
+                                                              {"grant", record.grant},
+                                                              {"grant_id", record.grant_id},
+                                                              {"access_key_id", record.access_key_id},
+                                                              {"form", record.form},
+                                                              {"signed_sha256", record.signed_sha256},
+                                                              {"region", record.region},
+                                                              {"policy_sha256", record.policy_sha256},
+                                                              {"peer", record.peer}};
+  for (const auto& [name, value] : texts) {
+    if (!value.empty()) line.Add(name, value);
+  }
+  if (record.scope) {
+    line.Add("bucket", record.scope->bucket);
+    line.Add(record.scope->is_object ? "key" : "prefix", record.scope->target);
+    line.Add("operations", OperationNames(record.scope->operations));
+  }
+  if (record.expires) line.Add("expires", IsoExtended(*record.expires));
+  std::string out = std::move(line).Take();
+  out.front() = ',';
+  return out;
+}
+
 class FileAudit final : public Audit {
  public:
   FileAudit(int fd, bool owned) : fd_(fd), owned_(owned), writer_([this] { Write(); }) {}
@@ -38,8 +86,16 @@ class FileAudit final : public Audit {
     if (owned_) close(fd_);
   }
 
-  absl::Status Accept(const AuditRecord& record) override {
-    const std::string line = AuditLine(record);
+  absl::Status Accept(const AuditRecord& record) override { return Append(AuditLine(record), {}); }
+  absl::Status AcceptAgain(const RepeatedAudit& decision, const AuditStamp& stamp) override {
+    thread_local std::string head;
+    head.clear();
+    AppendHead(stamp, head);
+    return Append(head, decision.tail);
+  }
+
+ private:
+  absl::Status Append(std::string_view head, std::string_view tail) {
     bool first = false;
     {
       std::lock_guard lock(mutex_);
@@ -49,14 +105,14 @@ class FileAudit final : public Audit {
             .RetryAfter(std::chrono::seconds(1));
       }
       first = lines_++ == 0;
-      waiting_ += line;
+      waiting_ += head;
+      waiting_ += tail;
       waiting_ += '\n';
     }
     if (first) changed_.notify_all();
     return absl::OkStatus();
   }
 
- private:
   void Write() {
     std::string batch;
     std::unique_lock lock(mutex_);
@@ -127,30 +183,19 @@ AuditRecord BeginRecord(const char* method, const rpc::CallContext& context, con
 }
 
 std::string AuditLine(const AuditRecord& record) {
-  JsonLine line;
-  line.Add("time", IsoMillis(record.time));
-  line.Add("event", "audit");
-  line.Add("method", record.method);
-  line.Add("decision", record.allowed ? "allowed" : "refused");
-  const std::pair<const char*, const std::string&> texts[] = {
-      {"reason", record.reason},       {"provider", record.provider},
-      {"subject", record.subject},     {"actor", record.actor},
-      {"ticket_id", record.ticket_id}, {"grant", record.grant},
-      {"grant_id", record.grant_id},   {"access_key_id", record.access_key_id},
-      {"form", record.form},           {"signed_sha256", record.signed_sha256},
-      {"region", record.region},       {"policy_sha256", record.policy_sha256},
-      {"peer", record.peer},           {"request_id", record.request_id},
-      {"trace_id", record.trace_id}};
-  for (const auto& [name, value] : texts) {
-    if (!value.empty()) line.Add(name, value);
-  }
-  if (record.scope) {
-    line.Add("bucket", record.scope->bucket);
-    line.Add(record.scope->is_object ? "key" : "prefix", record.scope->target);
-    line.Add("operations", OperationNames(record.scope->operations));
-  }
-  if (record.expires) line.Add("expires", IsoExtended(*record.expires));
-  return std::move(line).Take();
+  std::string out;
+  AppendHead({record.time, record.request_id, record.trace_id}, out);
+  return out + Tail(record);
+}
+
+RepeatedAudit::RepeatedAudit(AuditRecord first) : record(std::move(first)), tail(Tail(record)) {}
+
+absl::Status Audit::AcceptAgain(const RepeatedAudit& decision, const AuditStamp& stamp) {
+  AuditRecord record = decision.record;
+  record.time = stamp.time;
+  record.request_id = stamp.request_id;
+  record.trace_id = stamp.trace_id;
+  return Accept(record);
 }
 
 void RecordRefusal(Audit& audit, AuditRecord record, const absl::Status& why,

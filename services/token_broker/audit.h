@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -55,6 +56,21 @@ AuditRecord BeginRecord(const char* method, const rpc::CallContext& context, con
 // One JSON object without line breaks; fields that are empty are left out. Pure.
 std::string AuditLine(const AuditRecord& record);
 
+// A decision that is made for many calls alike, its line written but for what each call has of its own.
+struct RepeatedAudit {
+  explicit RepeatedAudit(AuditRecord first);
+  const AuditRecord record;
+  // Of the line; the rest stands before it.
+  const std::string tail;
+};
+
+// What a call has of its own; views, both of hex digits.
+struct AuditStamp {
+  Time time;
+  std::string_view request_id;
+  std::string_view trace_id;
+};
+
 // Where audit lines go. Thread-safe; does not block on the disk.
 class Audit {
  public:
@@ -62,6 +78,8 @@ class Audit {
   // OK once the line is in the sink's own hands. `UNAVAILABLE` `AUDIT_UNAVAILABLE` with a retry delay when it
   // is full or cannot be written; then nothing may be issued.
   virtual absl::Status Accept(const AuditRecord& record) = 0;
+  // The same line as Accept would leave of that decision with that stamp, for less.
+  virtual absl::Status AcceptAgain(const RepeatedAudit& decision, const AuditStamp& stamp);
 };
 
 // Records that a request was refused, with the grant it asked for, cut. A refusal is an answer even where it

@@ -23,6 +23,9 @@ struct IssuedToken {
   Time now;
   // When a client should ask again: from then on the cache gives another token.
   Time refresh_after;
+  TokenAnswer how = TokenAnswer::kMiss;
+  // What was recorded of it.
+  AuditRecord record;
 };
 
 // The use case behind every token: judge, reserve, mint, record, answer; never in another order. Thread-safe.
@@ -38,6 +41,10 @@ class Issuer {
   // leaves an audit line, a refused one as well.
   void Issue(const Asker& asker, const token::v1::IssueTokenRequest& request, const rpc::CallContext& context,
              Done done);
+  // The plan of a request with these bytes that was judged before; null for nothing.
+  TokenPlans::Plan Planned(const Asker& asker, std::string_view request) {
+    return plans_.Find(asker, request);
+  }
   uint64_t remembered_bytes() const { return plans_.bytes(); }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/hash/hash.h"
 #include "common/base/status.h"
 
 namespace sluice::broker {
@@ -41,7 +42,8 @@ absl::Status Load::Enter() {
     Leave();
     return Overloaded(std::chrono::seconds(1));
   }
-  if (const auto wait = overall_.Take("", timers_.Now()); wait.count() > 0) {
+  if (!overall_.limited()) return absl::OkStatus();
+  if (const auto wait = overall_.Take(0, timers_.Now()); wait.count() > 0) {
     Leave();
     return Overloaded(WholeMillis(wait));
   }
@@ -50,9 +52,8 @@ absl::Status Load::Enter() {
 
 absl::Status Load::TakeOfCaller(const identity::Caller& caller, std::string_view peer) {
   if (!subjects_.limited()) return absl::OkStatus();
-  std::string name = caller.provider;
-  name += '\0';
-  name += caller.anonymous ? peer : std::string_view(caller.subject);
+  const uint64_t name = absl::HashOf(std::string_view(caller.provider),
+                                     caller.anonymous ? peer : std::string_view(caller.subject));
   const auto wait = subjects_.Take(name, timers_.Now());
   if (wait.count() == 0) return absl::OkStatus();
   return Fail(absl::StatusCode::kResourceExhausted, "SUBJECT_RATE_EXCEEDED",
@@ -61,7 +62,8 @@ absl::Status Load::TakeOfCaller(const identity::Caller& caller, std::string_view
 }
 
 absl::Status Load::TakeOfGrant(std::string_view grant) {
-  const auto wait = grants_.Take(grant, timers_.Now());
+  if (!grants_.limited()) return absl::OkStatus();
+  const auto wait = grants_.Take(RateTable::NameOf(grant), timers_.Now());
   if (wait.count() == 0) return absl::OkStatus();
   return Fail(absl::StatusCode::kResourceExhausted, "GRANT_RATE_EXCEEDED",
               "the grant " + std::string(grant) + " is asked for too often by all its callers; try again")

@@ -23,8 +23,11 @@ class RateTable {
   void SetRate(uint32_t rate) { rate_.store(rate, std::memory_order_relaxed); }
   bool limited() const { return rate_.load(std::memory_order_relaxed) != 0; }
 
+  // What stands for a name here.
+  static uint64_t NameOf(std::string_view text);
+
   // Zero when the call may go on; else how long to wait, and nothing was taken.
-  Timers::SteadyTime::duration Take(std::string_view name, Timers::SteadyTime now);
+  Timers::SteadyTime::duration Take(uint64_t name, Timers::SteadyTime now);
 
  private:
   // The time at which all calls taken so far would have come at an even pace (the generic cell rate

@@ -17,6 +17,6 @@ std::string SessionName(std::string_view subject, std::string_view grant_id) {
   return out + "@" + std::string(grant_id);
 }
 
-std::string NewGrantId() { return "g" + crypto::HexLower(crypto::RandomIdBytes(8)); }
+std::string NewGrantId() { return "g" + crypto::RandomHexId(16); }
 
 }  // namespace sluice::broker

@@ -54,12 +54,6 @@ std::string TokenKey(std::string_view role_arn, std::string_view provider, std::
 
 seconds LeastLeft(seconds ttl) { return std::min<seconds>(std::chrono::minutes(16), ttl * 2 / 3); }
 
-struct TokenCache::Entry {
-  Token token;
-  // Seconds of the clock before which it is not renewed ahead again.
-  std::atomic<int64_t> renew_from;
-};
-
 struct TokenCache::Refusal {
   absl::Status status;
   Timers::SteadyTime until;
@@ -93,36 +87,31 @@ TokenCache::~TokenCache() = default;
 struct TokenCache::Ready {
   absl::StatusOr<Token> answer;
   TokenAnswer how = TokenAnswer::kHit;
-  // Of a hit.
-  std::shared_ptr<Entry> entry;
 };
 
 void TokenCache::Get(const Order& order, Deadline deadline, const CancelToken& cancel, Done done) {
   auto ready = Look(*order);
   if (!ready) return Join(order, deadline, cancel, std::move(done));
-  if (ready->entry != nullptr) RenewAhead(order, *ready->entry, clock_.Now());
+  if (ready->how == TokenAnswer::kHit) RenewAhead(order, **ready->answer, clock_.Now());
   done(std::move(ready->answer), ready->how);
 }
 
 std::optional<TokenCache::Ready> TokenCache::Look(const TokenOrder& order) {
   const Time now = clock_.Now();
-  if (auto entry = entries_.Find(order.key);
-      entry != nullptr && entry->token->expires - now >= order.least_left) {
-    Token token = entry->token;
-    return Ready{std::move(token), TokenAnswer::kHit, std::move(entry)};
-  }
+  if (Token token = entries_.Find(order.key); token != nullptr && token->expires - now >= order.least_left)
+    return Ready{std::move(token), TokenAnswer::kHit};
   const auto refusal = FindRefusal(order);
   if (refusal == nullptr) return std::nullopt;
   if (Token older = LastResort(order, refusal->status, now))
-    return Ready{std::move(older), TokenAnswer::kStale, nullptr};
-  return Ready{refusal->status, TokenAnswer::kNegative, nullptr};
+    return Ready{std::move(older), TokenAnswer::kStale};
+  return Ready{refusal->status, TokenAnswer::kNegative};
 }
 
-void TokenCache::RenewAhead(const Order& order, Entry& entry, Time now) {
+void TokenCache::RenewAhead(const Order& order, const MintedToken& token, Time now) {
   const int64_t second = std::chrono::floor<seconds>(now).time_since_epoch().count();
-  int64_t from = entry.renew_from.load(std::memory_order_relaxed);
+  int64_t from = token.ask_from.load(std::memory_order_relaxed);
   if (second < from) return;
-  if (!entry.renew_from.compare_exchange_strong(from, second + kRenewGap.count())) return;
+  if (!token.ask_from.compare_exchange_strong(from, second + kRenewGap.count())) return;
   {
     std::lock_guard lock(mutex_);
     if (!flights_.try_emplace(order->key).second) return;
@@ -201,7 +190,7 @@ void TokenCache::Land(const Order& order, Urgency urgency, const std::string& gr
   absl::Status failure = minted.status();
   if (minted.ok()) {
     const Time expires = *minted->expiration;
-    token = std::make_shared<const MintedToken>(MintedToken{grant_id, *std::move(minted), expires});
+    token = std::make_shared<const MintedToken>(grant_id, *std::move(minted), expires);
     if (order->record) failure = order->record(*token);
   }
   if (urgency == Urgency::kAhead) metrics_.Refreshed(failure.ok());
@@ -212,14 +201,14 @@ void TokenCache::Land(const Order& order, Urgency urgency, const std::string& gr
     const auto usable = std::max<Time::duration>(token->expires - now - order->least_left, seconds(0));
     const auto spread = static_cast<uint8_t>(order->key.back());
     const auto renew = token->expires - order->least_left - usable / 3 + usable * spread / (6 * 256);
-    auto entry = std::make_shared<Entry>();
-    entry->renew_from = std::chrono::ceil<seconds>(renew).time_since_epoch().count();
-    entry->token = token;
+    token->ask_from = std::chrono::ceil<seconds>(renew).time_since_epoch().count();
     const size_t cost = 512 + order->key.size() + token->credentials.security_token.Reveal().size() +
                         token->credentials.access_key_secret.Reveal().size() +
                         token->credentials.access_key_id.size();
+    const Token older = entries_.Find(order->key);
     // Before the flight is gone from the map: whoever finds no flight finds this.
-    entries_.Put(order->key, std::move(entry), cost);
+    entries_.Put(order->key, token, cost);
+    if (older != nullptr) older->ask_from = 0;
   } else if (urgency != Urgency::kAhead) {
     Remember(*order, failure);
   }
@@ -268,8 +257,8 @@ std::shared_ptr<const TokenCache::Refusal> TokenCache::FindRefusal(const TokenOr
 
 TokenCache::Token TokenCache::LastResort(const TokenOrder& order, const absl::Status& failure, Time now) {
   if (!IsTrouble(failure)) return nullptr;
-  const auto entry = entries_.Find(order.key);
-  return entry != nullptr && entry->token->expires - now >= order.last_resort ? entry->token : nullptr;
+  Token token = entries_.Find(order.key);
+  return token != nullptr && token->expires - now >= order.last_resort ? token : nullptr;
 }
 
 }  // namespace sluice::broker

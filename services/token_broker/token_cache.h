@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -23,9 +24,21 @@ namespace sluice::broker {
 
 // One authority that STS gave; every answer that it serves shares its grant id.
 struct MintedToken {
-  std::string grant_id;
-  aliyun::Credentials credentials;
-  Time expires;
+  MintedToken(std::string id, aliyun::Credentials made, Time end)
+      : grant_id(std::move(id)), credentials(std::move(made)), expires(end) {}
+
+  // Whether the cache, asked now, would give this very token and do nothing else.
+  bool IsSettled(Time now) const {
+    return std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() <
+           ask_from.load(std::memory_order_relaxed);
+  }
+
+  const std::string grant_id;
+  const aliyun::Credentials credentials;
+  const Time expires;
+  // Seconds of the clock from which the cache wants to be asked: to renew it ahead, or since there is a newer
+  // one. Only the cache sets it.
+  mutable std::atomic<int64_t> ask_from = 0;
 };
 
 // What a token is minted from. A value, which asks for it shared.
@@ -84,7 +97,6 @@ class TokenCache {
   uint64_t size() const { return entries_.size(); }
 
  private:
-  struct Entry;
   struct Refusal;
   struct Flight;
   struct Waiter;
@@ -93,7 +105,7 @@ class TokenCache {
   // What can be answered without waiting, by an entry or a remembered failure.
   struct Ready;
   std::optional<Ready> Look(const TokenOrder& order);
-  void RenewAhead(const Order& order, Entry& entry, Time now);
+  void RenewAhead(const Order& order, const MintedToken& token, Time now);
   void Join(const Order& order, Deadline deadline, const CancelToken& cancel, Done done);
   uint64_t BoardLocked(const std::string& key, bool first, Deadline deadline, Done done);
   void Start(const Order& order, Urgency urgency, const std::string& grant_id);
@@ -110,7 +122,7 @@ class TokenCache {
   Timers& timers_;
   BrokerMetrics& metrics_;
   const std::chrono::milliseconds sts_timeout_;
-  BoundedCache<Entry> entries_;
+  BoundedCache<const MintedToken> entries_;
   BoundedCache<const Refusal> refusals_;
   std::mutex mutex_;
   // By key; guarded by mutex_, as is the count. Only misses come here.

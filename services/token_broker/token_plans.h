@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "common/base/bounded_cache.h"
+#include "services/token_broker/ready_answer.h"
 #include "services/token_broker/token_cache.h"
 #include "services/token_broker/token_plan.h"
 
@@ -27,6 +29,8 @@ struct PlannedToken {
   std::shared_ptr<const TokenOrder> order;
   // Lower-case hex, for the audit.
   std::string policy_sha256;
+  // What it was answered with last.
+  mutable ReadySlot ready;
 };
 
 // PlanToken, remembered: a judgement is pure, so the same caller with the same request from the same place,
@@ -38,6 +42,8 @@ class TokenPlans {
 
   // Always of the same `asker.grants`. Errors are those of PlanToken.
   absl::StatusOr<Plan> Get(const Asker& asker, const token::v1::IssueTokenRequest& request);
+  // What Get remembers of the request with these bytes; null for nothing.
+  Plan Find(const Asker& asker, std::string_view request);
   uint64_t bytes() const { return remembered_.cost(); }
 
  private:

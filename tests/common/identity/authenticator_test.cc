@@ -171,5 +171,59 @@ TEST_F(AuthenticatorTest, ATicketIsItsSubjectAndNoJwt) {
               FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
 }
 
+TEST_F(AuthenticatorTest, ATokenIsRecalledOnlyOnceItWasAcceptedAndWhileItIsGood) {
+  const auto authenticator = Make(std::nullopt);
+  const std::string header = "Bearer " + Token();
+  EXPECT_EQ(authenticator->Recall(header, clock_.Now()), nullptr);
+  ASSERT_THAT(Judge(*authenticator, {header, "", ""}), IsOk());
+
+  const auto known = authenticator->Recall(header, clock_.Now());
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(known->subject, "alice");
+  EXPECT_EQ(authenticator->Recall(header, clock_.Now()), known);
+  EXPECT_EQ(authenticator->Recall(header + "x", clock_.Now()), nullptr);
+  EXPECT_EQ(authenticator->Recall(header.substr(7), clock_.Now()), nullptr);
+  EXPECT_EQ(authenticator->Recall(header, clock_.Now() + std::chrono::hours(1000)), nullptr);
+}
+
+TEST_F(AuthenticatorTest, ATokenIsNotRecalledByKeysThatWereReplaced) {
+  const auto authenticator = Make(std::nullopt);
+  const std::string header = "Bearer " + Token();
+  ASSERT_THAT(Judge(*authenticator, {header, "", ""}), IsOk());
+  keys_->after_refresh = ParseJwks(maker_.Jwks()).value();
+  keys_->Refresh([] {});
+
+  EXPECT_EQ(authenticator->Recall(header, clock_.Now()), nullptr);
+}
+
+TEST_F(AuthenticatorTest, EveryKindOfCallerIsTheSameObjectWhileItIsRemembered) {
+  const auto authenticator = Make("anon");
+  Ticket ticket;
+  ticket.subject = {"app", "alice", {}};
+  ticket.grant = "photos";
+  ticket.operations = {"UPLOAD"};
+  ticket.issued = clock_.Now();
+  ticket.expires = clock_.Now() + std::chrono::hours(1);
+  const SecretString sealed = tickets_->Seal(ticket);
+  const sluice::testing::TestCertificate shown("URI:spiffe://mesh/alice");
+  const auto ask = [&](const Proof& proof) {
+    Authenticator::Known out;
+    authenticator->Authenticate(proof, [&](absl::StatusOr<Authenticator::Known> caller) {
+      ASSERT_THAT(caller, IsOk());
+      out = *caller;
+    });
+    return out;
+  };
+  for (const Proof& proof : {Proof{"", sealed.Reveal(), ""}, Proof{"", "", shown.certificate}, Proof{}})
+    EXPECT_EQ(ask(proof), ask(proof));
+  EXPECT_NE(ask({"", sealed.Reveal(), ""}), ask({}));
+  // A ticket that was accepted is no bearer token.
+  EXPECT_THAT(Judge(*authenticator, {"Bearer " + std::string(sealed.Reveal()), "", ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MALFORMED"));
+  clock_.Advance(std::chrono::hours(2));
+  EXPECT_THAT(Judge(*authenticator, {"", sealed.Reveal(), ""}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_EXPIRED"));
+}
+
 }  // namespace
 }  // namespace sluice::identity

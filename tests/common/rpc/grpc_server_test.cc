@@ -23,10 +23,10 @@ using Service = TokenBroker::WithRawMethod_IssueToken<TokenBroker::Service>;
 class GrpcServerTest : public ::testing::Test {
  protected:
   using Handler = GrpcServer::Handler<IssueTokenRequest, IssueTokenResponse>;
-  void Serve(Handler handler) {
+  void Serve(Handler handler, Shortcut shortcut = nullptr) {
     server_.AddService(service_);
     server_.AddMethod<IssueTokenRequest, IssueTokenResponse>(service_, &Service::RequestIssueToken,
-                                                             std::move(handler));
+                                                             std::move(handler), std::move(shortcut));
     ASSERT_THAT(server_.Start(), IsOk());
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_.port()),
                                    grpc::InsecureChannelCredentials());
@@ -117,6 +117,52 @@ TEST_F(GrpcServerTest, ManyCallsAtOnceAreAllAnswered) {
   all.get_future().wait();
 
   EXPECT_EQ(right, kCalls);
+}
+
+TEST_F(GrpcServerTest, AShortcutAnswersWhatItCanAndLeavesTheRest) {
+  const auto shared = std::make_shared<const std::string>([] {
+    IssueTokenResponse answer;
+    answer.set_grant_id("short");
+    return answer.SerializeAsString();
+  }());
+  Serve(
+      [](const IssueTokenRequest& request, CallContext context, auto done) {
+        IssueTokenResponse answer;
+        answer.set_grant_id("handler " + request.grant() + " " + context.peer);
+        done(answer);
+      },
+      [shared](Arrival& call) -> std::optional<Rendered> {
+        IssueTokenRequest request;
+        if (!request.ParseFromString(std::string(call.request)) || request.grant() != "short")
+          return std::nullopt;
+        call.peer = "changed";
+        IssueTokenResponse own;
+        own.set_policy_json(std::string(call.authorization) + "|" + std::string(call.ticket) + "|" +
+                            std::string(call.forwarded_for) + "|" + std::string(call.forwarded_proto) + "|" +
+                            std::string(call.traceparent));
+        return Rendered{shared, own.SerializeAsString()};
+      });
+  const auto ask = [&](const std::string& grant, int bearers) {
+    grpc::ClientContext context;
+    for (int i = 0; i < bearers; ++i) context.AddMetadata("authorization", "Bearer x");
+    context.AddMetadata("x-sluice-ticket", "t");
+    context.AddMetadata("x-forwarded-for", "192.0.2.1");
+    context.AddMetadata("x-forwarded-proto", "https");
+    context.AddMetadata("traceparent", "p");
+    IssueTokenRequest request;
+    request.set_grant(grant);
+    IssueTokenResponse answer;
+    const grpc::Status status = stub_->IssueToken(&context, request, &answer);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return answer;
+  };
+  for (int i = 0; i < 100; ++i) {  // more than wait for calls at once
+    EXPECT_EQ(ask("short", 1).grant_id(), "short");
+    EXPECT_EQ(ask("long", 1).grant_id(), "handler long 127.0.0.1");
+  }
+  EXPECT_EQ(ask("short", 1).policy_json(), "Bearer x|t|192.0.2.1|https|p");
+  EXPECT_EQ(ask("short", 2).grant_id(), "handler short 127.0.0.1")
+      << "who says twice who it is, is looked at";
 }
 
 TEST_F(GrpcServerTest, ACallerWhoLeavesCancelsTheWork) {

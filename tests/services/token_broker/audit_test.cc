@@ -54,6 +54,23 @@ TEST(OpenAuditTest, WhatWasAcceptedIsInTheFileWhenItCloses) {
   EXPECT_EQ(about.st_mode & 0777, 0600u);
 }
 
+TEST(OpenAuditTest, ADecisionThatIsRepeatedLeavesTheLineThatItsOwnRecordWould) {
+  const sluice::testing::TempDir dir;
+  AuditRecord record = Record("a\"b");
+  const RepeatedAudit repeated(record);
+  record.time += std::chrono::hours(26);
+  record.request_id = "0123456789abcdef";
+  record.trace_id = "0af7651916cd43dd8448eb211c80319c";
+  {
+    auto audit = OpenAudit(dir.Path("audit"));
+    ASSERT_THAT(audit, IsOk());
+    ASSERT_THAT((*audit)->Accept(record), IsOk());
+    ASSERT_THAT((*audit)->AcceptAgain(repeated, {record.time, record.request_id, record.trace_id}), IsOk());
+  }
+  EXPECT_EQ(dir.Read("audit"), AuditLine(record) + "\n" + AuditLine(record) + "\n");
+  EXPECT_EQ(JsonText(ParseJson(AuditLine(record))->as_object(), "request_id"), record.request_id);
+}
+
 TEST(OpenAuditTest, AFullDiskIsRefusedRatherThanForgotten) {
   auto audit = OpenAudit("/dev/full");
   ASSERT_THAT(audit, IsOk());

@@ -89,11 +89,13 @@ TEST_F(LoadTest, NewLimitsHoldFromTheNextCallOn) {
 TEST(RateTableTest, MoreNamesThanPlacesAreForgottenNotConfused) {
   sluice::testing::FakeTimers timers;
   RateTable table(1, 4);
-  for (int i = 0; i < 100; ++i)
-    EXPECT_EQ(table.Take("name" + std::to_string(i), timers.Now()).count(), 0) << i;
+  const auto take = [&](int i) {
+    return table.Take(RateTable::NameOf("name" + std::to_string(i)), timers.Now()).count();
+  };
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(take(i), 0) << i;
   // The one that was used last is still known.
-  EXPECT_EQ(table.Take("name99", timers.Now()).count(), 0);
-  EXPECT_GT(table.Take("name99", timers.Now()).count(), 0);
+  EXPECT_EQ(take(99), 0);
+  EXPECT_GT(take(99), 0);
 }
 
 }  // namespace

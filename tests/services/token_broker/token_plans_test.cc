@@ -53,6 +53,18 @@ TEST_F(TokenPlansTest, EveryDifferenceIsJudgedAnew) {
   EXPECT_NE(narrow->order->key, plan->order->key);
 }
 
+TEST_F(TokenPlansTest, WhatWasJudgedIsFoundByTheBytesOfItsRequest) {
+  token::v1::IssueTokenRequest request;
+  request.set_path("a/");
+  const std::string bytes = request.SerializeAsString();
+  EXPECT_EQ(plans_.Find(alice_, bytes), nullptr);
+  const TokenPlans::Plan plan = Get(alice_, request);
+
+  EXPECT_EQ(plans_.Find(alice_, bytes), plan);
+  EXPECT_EQ(plans_.Find(alice_, ""), nullptr);
+  EXPECT_EQ(plans_.Find({grants_, nobody_, CallerOf("alice"), alice_.origin}, bytes), nullptr);
+}
+
 TEST_F(TokenPlansTest, AnotherCallerNeverGetsTheAuthorityOfOneWhoIsGone) {
   std::set<std::string> keys;
   for (int i = 0; i < 1000; ++i) {
