@@ -18,6 +18,46 @@
 namespace sluice::rpc {
 namespace internal {
 
+void Queue::Wait(Waiting& call) {
+  waiting_.push_back({&call, std::chrono::steady_clock::now()});
+  if (waiting_.size() <= kMostWaiting) return;
+  Waiting& oldest = *waiting_.front().call;
+  waiting_.pop_front();
+  oldest.TurnAway();
+}
+
+void Queue::Run() {
+  // However much arrives, those who wait have a turn among so many.
+  constexpr int kInARow = 32;
+  // Not to wait for anything; the present would be rounded up to the next millisecond.
+  constexpr std::chrono::system_clock::time_point kLongAgo;
+  void* tag = nullptr;
+  bool ok = false;
+  for (int in_a_row = 0;;) {
+    if (waiting_.empty()) {
+      if (!queue_->Next(&tag, &ok)) return;
+      static_cast<Tag*>(tag)->Proceed(ok);
+      continue;
+    }
+    if (++in_a_row < kInARow && queue_->AsyncNext(&tag, &ok, kLongAgo) == grpc::CompletionQueue::GOT_EVENT) {
+      static_cast<Tag*>(tag)->Proceed(ok);
+      continue;
+    }
+    in_a_row = 0;
+    ServeOldest();
+  }
+}
+
+void Queue::ServeOldest() {
+  const Place oldest = waiting_.front();
+  waiting_.pop_front();
+  if (std::chrono::steady_clock::now() - oldest.since > most_wait_) {
+    oldest.call->TurnAway();
+  } else {
+    oldest.call->Work();
+  }
+}
+
 void CallCount::Add() {
   std::lock_guard lock(mutex_);
   ++count_;
@@ -125,7 +165,7 @@ class NoPlugins final : public grpc::ServerBuilderOption {
 
 // The server goes before its queues.
 struct GrpcServer::Running {
-  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
+  std::vector<std::unique_ptr<internal::Queue>> queues;
   std::vector<std::thread> threads;
   std::unique_ptr<grpc::Server> server;
 };
@@ -150,8 +190,8 @@ class GrpcServer::Health {
           answer.set_status(serving ? CheckResponse::SERVING : CheckResponse::NOT_SERVING);
           done(std::move(answer));
         });
-    server.posts_.push_back([this, &calls = server.calls_](grpc::ServerCompletionQueue& queue) {
-      new Watch(service_, queue, calls);
+    server.posts_.push_back([this, &calls = server.calls_](internal::Queue& queue) {
+      new Watch(service_, queue.completions(), calls);
     });
   }
 
@@ -198,8 +238,9 @@ GrpcServer::GrpcServer(GrpcServerOptions options)
 GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
 
 absl::Status GrpcServer::Start() {
-  // Few: Debian's gRPC, built with its assertions, searches all the tags that a queue still owes for each that
-  // it gives back, which with 128 of each method was a sixth of a call. A burst waits inside gRPC instead.
+  // Few: Debian's gRPC, built with its assertions, searches all the tags that a queue still owes for each
+  // that it gives back, which with 128 of each method was a sixth of a call. A burst waits inside gRPC
+  // instead.
   constexpr int kPostedPerMethod = 8;
   // Debian's Abseil looks for cycles among gRPC's locks at every lock, as a debug build does: a twentieth of
   // a call.
@@ -220,14 +261,14 @@ absl::Status GrpcServer::Start() {
   auto running = std::make_unique<Running>();
   const unsigned wanted = options_.queues > 0 ? static_cast<unsigned>(options_.queues)
                                               : std::max(1u, std::thread::hardware_concurrency());
-  for (unsigned i = 0; i < wanted; ++i) running->queues.push_back(builder.AddCompletionQueue());
+  for (unsigned i = 0; i < wanted; ++i)
+    running->queues.push_back(
+        std::make_unique<internal::Queue>(builder.AddCompletionQueue(), options_.most_wait));
   running->server = builder.BuildAndStart();
   if (running->server == nullptr || port_ == 0) {
     for (auto& queue : running->queues) {
-      queue->Shutdown();
-      void* tag = nullptr;
-      for (bool ok = false; queue->Next(&tag, &ok);) {
-      }
+      queue->completions().Shutdown();
+      queue->Run();
     }
     return Fail(
         absl::StatusCode::kUnavailable, "LISTEN_FAILED",
@@ -237,10 +278,7 @@ absl::Status GrpcServer::Start() {
     for (const auto& post : posts_) {
       for (int i = 0; i < kPostedPerMethod; ++i) post(*queue);
     }
-    running->threads.emplace_back([&queue = *queue] {
-      void* tag = nullptr;
-      for (bool ok = false; queue.Next(&tag, &ok);) static_cast<internal::Tag*>(tag)->Proceed(ok);
-    });
+    running->threads.emplace_back([&queue = *queue] { queue.Run(); });
   }
   running_ = std::move(running);
   health_->serving = true;
@@ -254,7 +292,7 @@ void GrpcServer::Stop(std::chrono::milliseconds grace) {
   AnnounceEnd();
   running_->server->Shutdown(std::chrono::system_clock::now() + grace);
   calls_.AwaitZero();  // a queue must not be shut down while a call may still answer into it
-  for (auto& queue : running_->queues) queue->Shutdown();
+  for (auto& queue : running_->queues) queue->completions().Shutdown();
   for (auto& thread : running_->threads) thread.join();
   running_.reset();
 }

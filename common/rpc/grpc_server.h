@@ -5,7 +5,9 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +29,43 @@ class Tag {
  public:
   virtual ~Tag() = default;
   virtual void Proceed(bool ok) = 0;
+};
+
+// A call that waits for its turn at its queue's thread.
+class Waiting {
+ public:
+  virtual ~Waiting() = default;
+  virtual void Work() = 0;
+  // Instead, when its turn comes too late.
+  virtual void TurnAway() = 0;
+};
+
+// A completion queue with its thread. What it gives back is taken first, since a call may be answered as it
+// arrives; calls that need work wait behind it, in order, no longer and no more than is of use to anybody.
+class Queue {
+ public:
+  // Each holds some kilobytes of gRPC's.
+  static constexpr size_t kMostWaiting = 2048;
+
+  Queue(std::unique_ptr<grpc::ServerCompletionQueue> queue, std::chrono::milliseconds most_wait)
+      : queue_(std::move(queue)), most_wait_(most_wait) {}
+
+  grpc::ServerCompletionQueue& completions() { return *queue_; }
+  // On the queue's thread alone.
+  void Wait(Waiting& call);
+  // Until the queue was shut down, which must not be before the last call has gone.
+  void Run();
+
+ private:
+  struct Place {
+    Waiting* call;
+    std::chrono::steady_clock::time_point since;
+  };
+  void ServeOldest();
+
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  const std::chrono::milliseconds most_wait_;
+  std::deque<Place> waiting_;
 };
 
 // How many calls exist, posted or served; the server ends when none is left.
@@ -63,6 +102,10 @@ struct GrpcServerOptions {
   int max_request_bytes = 64 * 1024;
   // Whether client certificates are asked for.
   bool certificates = false;
+  // How long a call may wait for its queue's thread, and what it is answered beyond that; null for a plain
+  // `UNAVAILABLE`. Called on the queues' threads.
+  std::chrono::milliseconds most_wait{500};
+  std::function<absl::Status()> too_late;
 };
 
 // A gRPC server on completion queues for unary methods. The handlers run on the queue's thread, which must
@@ -108,7 +151,7 @@ class GrpcServer {
 
   const GrpcServerOptions options_;
   std::vector<grpc::Service*> services_;
-  std::vector<std::function<void(grpc::ServerCompletionQueue&)>> posts_;
+  std::vector<std::function<void(internal::Queue&)>> posts_;
   internal::CallCount calls_;
   class Health;
   const std::unique_ptr<Health> health_;
@@ -120,7 +163,7 @@ class GrpcServer {
 // One call from the moment it is waited for to the moment it is answered and gone; where a shortcut answered
 // it, the next one in the same place.
 template <typename Service, typename Request, typename Answer>
-class GrpcServer::UnaryCall final : public internal::Tag {
+class GrpcServer::UnaryCall final : public internal::Tag, public internal::Waiting {
  public:
   struct Method {
     Service& service;
@@ -128,11 +171,10 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     Handler<Request, Answer> handler;
     Shortcut shortcut;
     internal::CallCount& calls;
-    bool tls;
-    bool certificates;
+    const GrpcServerOptions& options;
   };
 
-  static void Post(const std::shared_ptr<const Method>& method, grpc::ServerCompletionQueue& queue) {
+  static void Post(const std::shared_ptr<const Method>& method, internal::Queue& queue) {
     (new UnaryCall(method, queue))->Await();
   }
 
@@ -145,16 +187,22 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     answering_ = true;
     if (method_->shortcut) {
       if (const auto answer =
-              internal::TryShortcut(method_->shortcut, live_->context, method_->tls, live_->bytes)) {
+              internal::TryShortcut(method_->shortcut, live_->context, method_->options.tls, live_->bytes)) {
         internal::Join(*answer).Swap(&live_->bytes);
         return live_->writer.Finish(live_->bytes, grpc::Status::OK, this);
       }
     }
-    // From here on it may take its time, so another waits in its place.
+    // From here on it may take its time, so another one is posted in its place.
     Post(method_, queue_);
     cancel_.emplace();
+    queue_.Wait(*this);
+  }
+
+  void Work() override {
+    if (users_ == 1) return Refuse(absl::CancelledError("the caller has gone"), NewRequestId());
+    const GrpcServerOptions& options = method_->options;
     CallContext context =
-        internal::ContextOf(live_->context, method_->tls, method_->certificates, cancel_->token());
+        internal::ContextOf(live_->context, options.tls, options.certificates, cancel_->token());
     Request request;
     if (!grpc::SerializationTraits<Request>::Deserialize(&live_->bytes, &request).ok())
       return Refuse(internal::MalformedRequest(), context.request_id);
@@ -166,6 +214,12 @@ class GrpcServer::UnaryCall final : public internal::Tag {
           grpc::SerializationTraits<Answer>::Serialize(*answer, &live_->bytes, &own_buffer);
       live_->writer.Finish(live_->bytes, written, this);
     });
+  }
+
+  void TurnAway() override {
+    const auto& too_late = method_->options.too_late;
+    Refuse(too_late ? too_late() : absl::UnavailableError("this server has more calls than it can serve"),
+           NewRequestId());
   }
 
  private:
@@ -189,7 +243,7 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer{&context};
   };
 
-  UnaryCall(std::shared_ptr<const Method> method, grpc::ServerCompletionQueue& queue)
+  UnaryCall(std::shared_ptr<const Method> method, internal::Queue& queue)
       : method_(std::move(method)), queue_(queue) {
     method_->calls.Add();
   }
@@ -205,8 +259,8 @@ class GrpcServer::UnaryCall final : public internal::Tag {
     answering_ = false;
     users_ = 2;
     live_->context.AsyncNotifyWhenDone(&ended_);
-    (method_->service.*(method_->ask))(&live_->context, &live_->bytes, &live_->writer, &queue_, &queue_,
-                                       this);
+    grpc::ServerCompletionQueue& queue = queue_.completions();
+    (method_->service.*(method_->ask))(&live_->context, &live_->bytes, &live_->writer, &queue, &queue, this);
   }
   // Both the answer and the end of the call use this object. After the later one it is gone, since another
   // waits in its place, or waits itself again. Only the queue's thread comes here.
@@ -216,7 +270,7 @@ class GrpcServer::UnaryCall final : public internal::Tag {
   }
 
   const std::shared_ptr<const Method> method_;
-  grpc::ServerCompletionQueue& queue_;
+  internal::Queue& queue_;
   std::optional<Live> live_;
   std::optional<CancelSource> cancel_;  // of a call that went to its handler
   Ended ended_{*this};
@@ -228,9 +282,9 @@ template <typename Request, typename Answer, typename Service>
 void GrpcServer::AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler,
                            Shortcut shortcut) {
   using Call = UnaryCall<Service, Request, Answer>;
-  auto method = std::make_shared<const typename Call::Method>(typename Call::Method{
-      service, ask, std::move(handler), std::move(shortcut), calls_, options_.tls, options_.certificates});
-  posts_.push_back([method](grpc::ServerCompletionQueue& queue) { Call::Post(method, queue); });
+  auto method = std::make_shared<const typename Call::Method>(
+      typename Call::Method{service, ask, std::move(handler), std::move(shortcut), calls_, options_});
+  posts_.push_back([method](internal::Queue& queue) { Call::Post(method, queue); });
 }
 
 }  // namespace sluice::rpc

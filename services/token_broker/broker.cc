@@ -48,6 +48,9 @@ std::string Address(const Listener& listener) {
   return (v6 ? "[" + listener.host + "]" : listener.host) + ":" + std::to_string(listener.port);
 }
 
+// How long a call may wait for a thread; a caller who is told so then still has time to ask another replica.
+constexpr std::chrono::milliseconds kMostWait{500};
+
 // As configured; in development else the listener's own address, where it has one.
 std::string PublicUrl(const Settings& settings, uint16_t port) {
   const std::string& host = settings.http.host;
@@ -70,7 +73,7 @@ struct Broker::Parts {
         sts(Wires(settings, clock), settings.sts_calls_per_second, timers, RandomJitter()),
         load(settings.load, timers),
         // Half of what is remembered; judgements and callers have the rest.
-        tokens(sts.top(), clock, timers, metrics, settings.sts_timeout, settings.cache_bytes / 2),
+        tokens(sts.top(), clock, timers, metrics, load, settings.sts_timeout, settings.cache_bytes / 2),
         lasting{clock, log, *client, *audit, tokens, load, metrics, denied},
         http_edge([this] { return CurrentApi(); },
                   {settings.real_status_codes,
@@ -79,7 +82,11 @@ struct Broker::Parts {
         tls(std::move(grpc_tls)),
         grpc({Address(settings.grpc), tls != nullptr ? tls->credentials() : grpc::InsecureServerCredentials(),
               tls != nullptr, settings.grpc_queues, 64 * 1024,
-              settings.grpc.tls && !settings.grpc.tls->client_ca_file.empty()}),
+              settings.grpc.tls && !settings.grpc.tls->client_ca_file.empty(), kMostWait,
+              [this] {
+                metrics.TurnedAway();
+                return load.TurnAway();
+              }}),
         grpc_edge([this] { return CurrentApi(); }, grpc) {
     AddGauges(settings, clock);
   }
@@ -134,6 +141,8 @@ struct Broker::Parts {
         [this] { return static_cast<double>(sts.budget().waiting()); });
     add("sluice_sts_budget_promised", "Callers who were told when to come back for their turn at STS",
         [this] { return static_cast<double>(sts.budget().promised()); });
+    add("sluice_tokens_under_way", "Tokens being minted now",
+        [this] { return static_cast<double>(tokens.flights()); });
     for (size_t i = 0; i < settings.sts_endpoints.size(); ++i) {
       add("sluice_sts_endpoint_up", "0 while an endpoint of STS is left alone but for a probe now and then",
           [this, i] { return sts.Health()[i].open ? 0.0 : 1.0; }, {{"endpoint", settings.sts_endpoints[i]}});

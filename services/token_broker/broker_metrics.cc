@@ -42,7 +42,9 @@ constexpr char kRequestsHelp[] = "Calls answered over gRPC and HTTP, by method, 
 }  // namespace
 
 BrokerMetrics::BrokerMetrics()
-    : sts_seconds_(
+    : turned_away_(registry_.AddCounter("sluice_calls_turned_away_total",
+                                        "Calls over gRPC that waited too long for this replica's threads.")),
+      sts_seconds_(
           registry_.AddHistogram("sluice_sts_seconds", "How long calls to STS took.", LatencyBounds())),
       life_(registry_.AddHistogram("sluice_token_life_seconds",
                                    "How long tokens had still to live when they were given out.",

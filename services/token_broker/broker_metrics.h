@@ -38,6 +38,8 @@ class BrokerMetrics {
 
   // A call, counted as its caller sees the outcome. `took` is from its arrival to its answer.
   void Called(Method method, const absl::Status& outcome, std::chrono::nanoseconds took);
+  // A call was turned away before anything of it was looked at.
+  void TurnedAway() { turned_away_.Add(); }
   void TokenAsked(TokenAnswer answer) { tokens_[static_cast<size_t>(answer)]->Add(); }
   // A cached token was renewed ahead of need.
   void Refreshed(bool good) { refreshes_[good]->Add(); }
@@ -73,6 +75,7 @@ class BrokerMetrics {
   std::array<telemetry::Counter*, 2> jwts_;
   std::array<telemetry::Counter*, 10> sts_;
   std::array<std::array<telemetry::Counter*, 2>, 6> reloads_;
+  telemetry::Counter& turned_away_;
   telemetry::Histogram& sts_seconds_;
   telemetry::Histogram& life_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/load.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/hash/hash.h"
@@ -11,7 +12,7 @@ namespace {
 
 absl::Status Overloaded(std::chrono::milliseconds wait) {
   return Fail(absl::StatusCode::kUnavailable, "BROKER_OVERLOADED",
-              "this broker has all the calls that it takes on; try again")
+              "this broker has more calls than it can serve in time; try again")
       .RetryAfter(wait);
 }
 
@@ -40,7 +41,7 @@ absl::Status Load::Enter() {
   const int64_t now = in_flight_.fetch_add(1, std::memory_order_relaxed);
   if (most != 0 && now >= most) {
     Leave();
-    return Overloaded(std::chrono::seconds(1));
+    return TurnAway();
   }
   if (!overall_.limited()) return absl::OkStatus();
   if (const auto wait = overall_.Take(0, timers_.Now()); wait.count() > 0) {
@@ -48,6 +49,19 @@ absl::Status Load::Enter() {
     return Overloaded(WholeMillis(wait));
   }
   return absl::OkStatus();
+}
+
+absl::Status Load::TurnAway() {
+  constexpr int64_t kFirst = 1'000'000'000;
+  constexpr int64_t kGap = 500'000;
+  constexpr int64_t kLast = 60 * kFirst;
+  const int64_t now = timers_.Now().time_since_epoch().count();
+  int64_t last = last_return_.load(std::memory_order_relaxed);
+  int64_t mine = 0;
+  do {
+    mine = std::min(std::max(last + kGap, now + kFirst), now + kLast);
+  } while (!last_return_.compare_exchange_weak(last, mine, std::memory_order_relaxed));
+  return Overloaded(WholeMillis(std::chrono::nanoseconds(mine - now)));
 }
 
 absl::Status Load::TakeOfCaller(const identity::Caller& caller, std::string_view peer) {

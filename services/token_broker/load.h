@@ -41,12 +41,19 @@ class Load {
   // Once a request was judged good: `RESOURCE_EXHAUSTED` `GRANT_RATE_EXCEEDED`.
   absl::Status TakeOfGrant(std::string_view grant);
 
+  // For a call that comes when there is too much to do: `UNAVAILABLE` `BROKER_OVERLOADED`, to be tried again
+  // after a second or as much later as it takes for no more than 2,000 a second to come back; a minute at
+  // most.
+  absl::Status TurnAway();
+
   int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
  private:
   const Timers& timers_;
   std::atomic<int64_t> in_flight_ = 0;
   std::atomic<uint32_t> most_in_flight_;
+  // When the last of those that were turned away comes back, in nanoseconds of the steady clock.
+  std::atomic<int64_t> last_return_ = 0;
   RateTable overall_;
   RateTable subjects_;
   RateTable grants_;

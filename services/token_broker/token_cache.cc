@@ -71,12 +71,13 @@ struct TokenCache::Flight {
   std::map<uint64_t, Waiter> waiters;
 };
 
-TokenCache::TokenCache(Sts& sts, const Clock& clock, Timers& timers, BrokerMetrics& metrics,
+TokenCache::TokenCache(Sts& sts, const Clock& clock, Timers& timers, BrokerMetrics& metrics, Load& load,
                        std::chrono::milliseconds sts_timeout, uint64_t max_bytes)
     : sts_(sts),
       clock_(clock),
       timers_(timers),
       metrics_(metrics),
+      load_(load),
       sts_timeout_(sts_timeout),
       entries_(max_bytes - max_bytes / 16),
       refusals_(max_bytes / 16),
@@ -107,6 +108,17 @@ std::optional<TokenCache::Ready> TokenCache::Look(const TokenOrder& order) {
   return Ready{refusal->status, TokenAnswer::kNegative};
 }
 
+TokenCache::Ready TokenCache::TurnAway(const TokenOrder& order) {
+  absl::Status why = load_.TurnAway();
+  if (Token older = LastResort(order, why, clock_.Now())) return {std::move(older), TokenAnswer::kStale};
+  return {std::move(why), TokenAnswer::kNegative};
+}
+
+size_t TokenCache::flights() const {
+  std::lock_guard lock(mutex_);
+  return flights_.size();
+}
+
 void TokenCache::RenewAhead(const Order& order, const MintedToken& token, Time now) {
   const int64_t second = std::chrono::floor<seconds>(now).time_since_epoch().count();
   int64_t from = token.ask_from.load(std::memory_order_relaxed);
@@ -114,7 +126,7 @@ void TokenCache::RenewAhead(const Order& order, const MintedToken& token, Time n
   if (!token.ask_from.compare_exchange_strong(from, second + kRenewGap.count())) return;
   {
     std::lock_guard lock(mutex_);
-    if (!flights_.try_emplace(order->key).second) return;
+    if (flights_.size() >= kMostFlights || !flights_.try_emplace(order->key).second) return;
   }
   Start(order, order->urgency == Urgency::kShared ? Urgency::kShared : Urgency::kAhead, NewGrantId());
 }
@@ -128,6 +140,8 @@ void TokenCache::Join(const Order& order, Deadline deadline, const CancelToken& 
     first = !flights_.contains(order->key);
     // Whoever looked just before a flight landed finds here what it brought.
     if (first) ready = Look(*order);
+    if (first && !ready && order->urgency != Urgency::kShared && flights_.size() >= kMostFlights)
+      ready = TurnAway(*order);
     if (!ready) id = BoardLocked(order->key, first, deadline, std::move(done));
   }
   if (ready) return done(std::move(ready->answer), ready->how);

@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/timers.h"
 #include "services/token_broker/broker_metrics.h"
+#include "services/token_broker/load.h"
 #include "services/token_broker/sts.h"
 
 namespace sluice::broker {
@@ -83,15 +84,23 @@ class TokenCache {
   using Done = absl::AnyInvocable<void(absl::StatusOr<Token>, TokenAnswer)>;
 
   // All must outlive it. `sts_timeout` bounds one AssumeRole with all its attempts.
-  TokenCache(Sts& sts, const Clock& clock, Timers& timers, BrokerMetrics& metrics,
+  TokenCache(Sts& sts, const Clock& clock, Timers& timers, BrokerMetrics& metrics, Load& load,
              std::chrono::milliseconds sts_timeout, uint64_t max_bytes);
   ~TokenCache();
 
   // Calls `done` exactly once: at once, or from the thread of STS, of the timers or of the cancel, which must
-  // not be blocked. Errors are those of Sts, of `order->record`, and `UNAVAILABLE` `STS_UNREACHABLE` with a
-  // retry delay when the deadline comes first, shortly before it; `CANCELLED` `CALL_CANCELLED`.
+  // not be blocked. Errors are those of Sts, of `order->record`, and
+  // - `UNAVAILABLE` `STS_UNREACHABLE` with a retry delay when the deadline comes first, shortly before it;
+  // - `UNAVAILABLE` `BROKER_OVERLOADED` with a retry delay for one more missing token while kMostFlights are
+  //   being minted: it would come too late, and so would all behind it;
+  // - `CANCELLED` `CALL_CANCELLED`.
   void Get(const std::shared_ptr<const TokenOrder>& order, Deadline deadline, const CancelToken& cancel,
            Done done);
+
+  // AssumeRoles under way at once, for callers: five seconds' worth of what STS gives an account, and half a
+  // second's of what this program can ask for. Sessions that sign for many are few, and always go.
+  static constexpr size_t kMostFlights = 512;
+  size_t flights() const;
 
   uint64_t bytes() const { return entries_.cost(); }
   uint64_t size() const { return entries_.size(); }
@@ -105,6 +114,7 @@ class TokenCache {
   // What can be answered without waiting, by an entry or a remembered failure.
   struct Ready;
   std::optional<Ready> Look(const TokenOrder& order);
+  Ready TurnAway(const TokenOrder& order);
   void RenewAhead(const Order& order, const MintedToken& token, Time now);
   void Join(const Order& order, Deadline deadline, const CancelToken& cancel, Done done);
   uint64_t BoardLocked(const std::string& key, bool first, Deadline deadline, Done done);
@@ -121,10 +131,11 @@ class TokenCache {
   const Clock& clock_;
   Timers& timers_;
   BrokerMetrics& metrics_;
+  Load& load_;
   const std::chrono::milliseconds sts_timeout_;
   BoundedCache<const MintedToken> entries_;
   BoundedCache<const Refusal> refusals_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   // By key; guarded by mutex_, as is the count. Only misses come here.
   std::map<std::string, Flight> flights_;
   uint64_t last_waiter_ = 0;

@@ -165,6 +165,61 @@ TEST_F(GrpcServerTest, AShortcutAnswersWhatItCanAndLeavesTheRest) {
       << "who says twice who it is, is looked at";
 }
 
+TEST_F(GrpcServerTest, WhoWaitedTooLongIsTurnedAwayUnlessAShortcutAnswers) {
+  GrpcServerOptions options = Options();
+  options.most_wait = std::chrono::milliseconds(-1);  // so that everybody has
+  options.too_late = [] {
+    return Fail(absl::StatusCode::kUnavailable, "BROKER_OVERLOADED", "wait")
+        .RetryAfter(std::chrono::seconds(2));
+  };
+  GrpcServer server(options);
+  Service service;
+  server.AddService(service);
+  std::atomic<int> handled = 0;
+  server.AddMethod<IssueTokenRequest, IssueTokenResponse, Service>(
+      service, &Service::RequestIssueToken,
+      [&](const IssueTokenRequest&, const CallContext&, auto done) {
+        ++handled;
+        done(IssueTokenResponse());
+      },
+      [](Arrival& call) -> std::optional<Rendered> {
+        if (call.request.empty()) return std::nullopt;
+        return Rendered{std::make_shared<const std::string>(), ""};
+      });
+  ASSERT_THAT(server.Start(), IsOk());
+  const auto stub = TokenBroker::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(server.port()), grpc::InsecureChannelCredentials()));
+  for (int i = 0; i < 50; ++i) {  // more than are posted
+    IssueTokenRequest request;
+    if (i % 2 == 0) request.set_grant("short");
+    grpc::ClientContext context;
+    IssueTokenResponse answer;
+    const grpc::Status status = stub->IssueToken(&context, request, &answer);
+    EXPECT_EQ(status.error_code(), i % 2 == 0 ? grpc::StatusCode::OK : grpc::StatusCode::UNAVAILABLE);
+    EXPECT_EQ(status.error_details().find("BROKER_OVERLOADED") != std::string::npos, i % 2 == 1);
+  }
+  EXPECT_EQ(handled, 0);
+}
+
+TEST(QueueTest, OfMoreThanMayWaitTheOldestIsTurnedAway) {
+  struct Call final : internal::Waiting {
+    bool turned_away = false;
+    void Work() override {}
+    void TurnAway() override { turned_away = true; }
+  };
+  grpc::ServerBuilder builder;
+  internal::Queue queue(builder.AddCompletionQueue(), std::chrono::hours(1));
+  std::vector<Call> calls(internal::Queue::kMostWaiting + 2);
+  for (Call& call : calls) queue.Wait(call);
+
+  EXPECT_TRUE(calls[0].turned_away);
+  EXPECT_TRUE(calls[1].turned_away);
+  EXPECT_FALSE(calls[2].turned_away);
+  EXPECT_FALSE(calls.back().turned_away);
+  queue.completions().Shutdown();
+  queue.Run();
+}
+
 TEST_F(GrpcServerTest, ACallerWhoLeavesCancelsTheWork) {
   std::promise<void> cancelled;
   std::promise<GrpcServer::Done<IssueTokenResponse>> waiting;

@@ -102,8 +102,8 @@ class IssueShortcutTest : public ::testing::Test {
       {{{"app", {"https://id", {"sluice"}, std::chrono::seconds(0)}, keys_}}, {}, {}, nullptr}, clock_};
   const Grants grants_{{Photos()}};
   CurrentDenyList denied_;
-  TokenCache tokens_{sts_, clock_, timers_, metrics_, std::chrono::seconds(5), 16 << 20};
   Load load_{{0, 0, 5, 0}, timers_};
+  TokenCache tokens_{sts_, clock_, timers_, metrics_, load_, std::chrono::seconds(5), 16 << 20};
   Issuer issuer_{tokens_, load_, audit_, metrics_, clock_, 1 << 20};
   SigningSessions sessions_{grants_, tokens_, audit_, clock_};
   Presigner presigner_{grants_, sessions_, load_, audit_, clock_};

@@ -47,8 +47,8 @@ class IssuerTest : public ::testing::Test {
       std::make_shared<identity::Caller>(identity::Caller{"app", "alice", {}});
   const Origin origin_{"192.0.2.1", true};
   const Grants grants_{{Photos()}};
-  TokenCache tokens_{sts_, clock_, timers_, metrics_, std::chrono::seconds(5), 16 << 20};
   Load load_{{0, 0, 0, 2}, timers_};
+  TokenCache tokens_{sts_, clock_, timers_, metrics_, load_, std::chrono::seconds(5), 16 << 20};
   Issuer issuer_{tokens_, load_, audit_, metrics_, clock_, 1 << 20};
 };
 

@@ -86,6 +86,19 @@ TEST_F(LoadTest, NewLimitsHoldFromTheNextCallOn) {
   EXPECT_EQ(Count(100, [&] { return load.Enter(); }), 1);
 }
 
+TEST_F(LoadTest, ThoseTurnedAwayComeBackOneAfterAnother) {
+  sluice::testing::FakeTimers timers;
+  Load load({}, timers);
+  const auto delay = [&] { return *RetryDelay(load.TurnAway()); };
+  EXPECT_EQ(delay(), milliseconds(1000));
+  for (int i = 0; i < 999; ++i) (void)delay();
+  EXPECT_EQ(delay(), milliseconds(1500));
+  for (int i = 0; i < 200000; ++i) EXPECT_LE(delay(), std::chrono::minutes(1));
+  EXPECT_EQ(delay(), std::chrono::minutes(1));
+  timers.Advance(std::chrono::minutes(2));
+  EXPECT_EQ(delay(), milliseconds(1000));
+}
+
 TEST(RateTableTest, MoreNamesThanPlacesAreForgottenNotConfused) {
   sluice::testing::FakeTimers timers;
   RateTable table(1, 4);

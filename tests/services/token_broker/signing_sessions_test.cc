@@ -37,7 +37,8 @@ class SigningSessionsTest : public ::testing::Test {
   sluice::testing::FakeTimers timers_;
   sluice::testing::HeldSts sts_;
   BrokerMetrics metrics_;
-  TokenCache tokens_{sts_, clock_, timers_, metrics_, std::chrono::seconds(5), 16 << 20};
+  Load load_{{}, timers_};
+  TokenCache tokens_{sts_, clock_, timers_, metrics_, load_, std::chrono::seconds(5), 16 << 20};
   const Grants grants_{{Photos()}};
   SigningSessions sessions_{grants_, tokens_, audit_, clock_};
   std::vector<absl::StatusOr<SigningSessions::Session>> got_;

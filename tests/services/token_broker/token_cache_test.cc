@@ -68,7 +68,8 @@ class TokenCacheTest : public ::testing::Test {
   sluice::testing::FakeTimers timers_;
   sluice::testing::HeldSts sts_;
   BrokerMetrics metrics_;
-  TokenCache cache_{sts_, clock_, timers_, metrics_, seconds(5), 16 << 20};
+  Load load_{{}, timers_};
+  TokenCache cache_{sts_, clock_, timers_, metrics_, load_, seconds(5), 16 << 20};
   const Order alice_ = OrderOf("alice");
   std::vector<Got> got_;
 };
@@ -104,6 +105,45 @@ TEST_F(TokenCacheTest, ManyThreadsAtOnceCauseOneAssumeRole) {
   ASSERT_EQ(sts_.asked().size(), 1u);
   Mint("STS.A");
   EXPECT_EQ(answered, 1000);
+}
+
+TEST_F(TokenCacheTest, MoreMissingTokensThanCanBeMintedInTimeAreToldToWait) {
+  const size_t most = TokenCache::kMostFlights;
+  for (size_t i = 0; i < most; ++i) Ask(OrderOf("user" + std::to_string(i)));
+  ASSERT_TRUE(got_.empty());
+  EXPECT_EQ(cache_.flights(), most);
+
+  Ask(alice_);
+  ASSERT_EQ(got_.size(), 1u);
+  EXPECT_THAT(got_[0].token.status(), FailsWith(absl::StatusCode::kUnavailable, "BROKER_OVERLOADED"));
+  EXPECT_GE(RetryDelay(got_[0].token.status()), milliseconds(1000));
+  EXPECT_EQ(sts_.asked().size(), most);
+  // Whoever waits for one that is coming anyway costs nothing.
+  Ask(OrderOf("user7"));
+  EXPECT_EQ(got_.size(), 1u);
+  // A session that signs for many always goes.
+  auto many = OrderOf("many");
+  many->urgency = Urgency::kShared;
+  Ask(many);
+  EXPECT_EQ(sts_.asked().size(), most + 1);
+  // Room again, as soon as one has landed.
+  Mint("STS.0");
+  Mint("STS.1");
+  Ask(alice_);
+  EXPECT_EQ(sts_.asked().size(), most + 2);
+}
+
+TEST_F(TokenCacheTest, WhoseTokenStillServesIsNotTurnedAway) {
+  Ask(alice_);
+  Mint("STS.A", minutes(20));
+  Pass(minutes(10));
+  for (size_t i = 0; i < TokenCache::kMostFlights; ++i) Ask(OrderOf("user" + std::to_string(i)));
+
+  Ask(alice_);
+
+  ASSERT_THAT(got_.back().token, IsOk());
+  EXPECT_EQ(got_.back().how, TokenAnswer::kStale);
+  EXPECT_EQ(LastId(), "STS.A");
 }
 
 TEST_F(TokenCacheTest, AsksForWhatWasOrderedInASessionNamedForSubjectAndGrant) {
@@ -249,7 +289,7 @@ TEST_F(TokenCacheTest, ACancelIsForOneAloneAndTheFirstOnesDoesNotFailTheOthers) 
 TEST_F(TokenCacheTest, ACancelAfterTheAnswerOrTheEndOfTheCacheDoesNothing) {
   CancelSource late;
   {
-    TokenCache cache(sts_, clock_, timers_, metrics_, seconds(5), 16 << 20);
+    TokenCache cache(sts_, clock_, timers_, metrics_, load_, seconds(5), 16 << 20);
     cache.Get(OrderOf("bob"), Deadline(timers_.Now() + seconds(10)), late.token(),
               [this](auto token, auto how) {
                 got_.push_back({std::move(token), how});
@@ -352,7 +392,7 @@ TEST_F(TokenCacheTest, WhatCannotBeRecordedIsDropped) {
 }
 
 TEST_F(TokenCacheTest, StaysWithinItsBoundForManySubjects) {
-  TokenCache small(sts_, clock_, timers_, metrics_, seconds(5), 1 << 20);
+  TokenCache small(sts_, clock_, timers_, metrics_, load_, seconds(5), 1 << 20);
   for (int i = 0; i < 5000; ++i) {
     small.Get(OrderOf("subject" + std::to_string(i)), Deadline(timers_.Now() + seconds(10)), {},
               [](auto, auto) {});
