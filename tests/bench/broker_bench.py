@@ -12,7 +12,7 @@ import broker_scenarios
 from report import HERE, main as render_readme, print_figures, to_json
 from stage import ROOT
 
-PARTS = ("cached", "seed", "mixed", "burst", "cap", "outage")
+PARTS = ("cached", "seed", "mixed", "burst", "cap", "overload", "outage")
 
 
 def main():
@@ -45,6 +45,7 @@ def main():
     scenarios = {
         "burst": ("Burst: 1,000 callers of one missing token; 64 at expiry", lambda: broker_scenarios.burst(asked.rounds)),
         "cap": ("Cap: STS gives 100 a second; 1,000 distinct users a second for 30 s", lambda: broker_scenarios.cap(30)),
+        "overload": ("Overload: 8,000 new users a second for 10 s", lambda: broker_scenarios.overload(10)),
         "outage": (f"Outage: STS is away ({asked.fault})", lambda: broker_scenarios.outage(120 if asked.long else 20, asked.fault))}
     for name, (title, scenario) in scenarios.items():
         if name in parts:

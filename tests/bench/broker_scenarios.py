@@ -74,6 +74,24 @@ def cap(seconds, patience=90):
         Figure("cap_returns_per_token", waits / tokens, "", "how often a user without one came back before there was a token")], {"cap": found}
 
 
+def overload(seconds, patience=90):
+    """More new users a second than this hardware mints tokens for, however much STS gives: who cannot be served in time is told when to come back."""
+    rate, bound = 8000, 256
+    with Stage("overload") as stage:
+        stage.mint(rate * seconds, "ES256")
+        broker = stage.start_broker(10_000)
+        found = stage.load(broker, f"kind=open,name=all,rate={rate},users={rate * seconds}", seconds=seconds, warmup=0, patience=patience,
+                           connections=64, timeout=seconds + 2 * patience)
+        resident = broker.most_resident_bytes()
+    lane = found["lanes"]["all"]
+    print(f"  {lane['served']} served, {lane['failed']} failed {lane['errors']}, told to wait {lane['waits']}, "
+          f"p99 of any answer {lane['answering'].get('p99_us', 0) / 1e3:.0f} ms, at most {resident / 1e6:.0f} MB", flush=True)
+    return [
+        Figure("overload_hard_errors", lane["failed"], "== 0", f"users of {rate * seconds} who got an error that does not say when to come back"),
+        Figure("overload_served", lane["served"] / (rate * seconds), "== 1", f"share of them served within {patience} s"),
+        Figure("overload_resident_vs_256_mib", resident / (bound << 20), "<= 1", "the process's largest memory, over 256 MiB")], {"overload": found}
+
+
 def outage(seconds, fault):
     """STS away for `seconds`: users with a cached token, users without, and what STS sees when it is back."""
     cached_rate, other_rate, deadline, lead, tail = 200, 20, 5, 5, 20

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -29,7 +30,7 @@ identity:
 keys: {{ephemeral_keys: true}}
 sts: {{region: cn-hangzhou, endpoints: ["http://127.0.0.1:{sts}"], calls_per_second: {calls}}}
 load: {{subject_calls_per_second: 10000000}}
-audit: {{file: {run}/audit.jsonl}}
+audit: {{file: {run}/{name}-audit.jsonl}}
 grants:
   - name: photos
     who: [{{provider: sandbox}}]
@@ -94,6 +95,10 @@ class Program:
         self.await_that(listening)
         self.ports = {"http": port}
 
+    def most_resident_bytes(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) << 10
+
     def pids(self):
         return [self.pid, *children_of(self.pid)]
 
@@ -131,8 +136,13 @@ class Stage:
     def __exit__(self, *_):
         for program in reversed(self.programs):
             program.stop()
-        (self.run / "audit.jsonl").unlink(missing_ok=True)  # hundreds of megabytes after some rounds
+        self.empty_audits()
         (self.run / "jwts").unlink(missing_ok=True)
+
+    def empty_audits(self):
+        """Before the system writes them back: 40 MB a second of hits would have the disk measured."""
+        for audit in self.run.glob("*-audit.jsonl"):
+            os.truncate(audit, 0)
 
     def start(self, name, argv, env=None, port=None):
         ports_file = self.run / f"{name}.ports"
@@ -142,11 +152,11 @@ class Stage:
         program.await_listening(port) if port else program.await_ports(ports_file)
         return program
 
-    def start_broker(self, sts_calls_per_second, more=""):
+    def start_broker(self, sts_calls_per_second, more="", name="broker"):
         ports = self.sandbox.ports
-        config = CONFIG.format(run=self.run, calls=sts_calls_per_second, **ports) + more
-        (self.run / "broker.yaml").write_text(config, encoding="utf-8")
-        return self.start("broker", [BIN / "sluice-broker", "--config", self.run / "broker.yaml"], OWN_KEY)
+        config = CONFIG.format(run=self.run, name=name, calls=sts_calls_per_second, **ports) + more
+        (self.run / f"{name}.yaml").write_text(config, encoding="utf-8")
+        return self.start(name, [BIN / "sluice-broker", "--config", self.run / f"{name}.yaml"], OWN_KEY)
 
     def start_echo(self):
         return self.start("echo", [BENCH / "bench-echo", "--cert", self.run / "cert.pem", "--key", self.run / "key.pem", "--answer",

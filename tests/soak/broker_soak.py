@@ -51,8 +51,8 @@ class BrokerSoak(unittest.TestCase):
             series, began, shown = [], time.monotonic(), -30
             while load.poll() is None:
                 # The audit is not what is measured; hundreds of megabytes of it would fill the disk.
-                if (stage.run / "audit.jsonl").stat().st_size > 256 << 20:
-                    os.truncate(stage.run / "audit.jsonl", 0)
+                if (stage.run / "broker-audit.jsonl").stat().st_size > 256 << 20:
+                    os.truncate(stage.run / "broker-audit.jsonl", 0)
                 now, metrics = time.monotonic() - began, scrape(broker.ports["admin"])
                 series.append((now, resident(broker.pid), metrics["sluice_cache_bytes"], metrics["sluice_token_cache_entries"]))
                 self.assertLessEqual(series[-1][2], CACHE)
