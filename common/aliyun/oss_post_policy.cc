@@ -29,7 +29,7 @@ std::string OssPostPolicy(const OssForm& form, const Pairs& signing, Time expire
   for (const auto& [name, values] : form.listed_fields)
     conditions.push_back(json::array{"in", Field(name), json::value_from(values)});
   return json::serialize(
-      json::object{{"expiration", IsoMillis(expires)}, {"conditions", std::move(conditions)}});
+      json::object{{"expiration", IsoZeroMillis(expires)}, {"conditions", std::move(conditions)}});
 }
 
 Pairs SignOssForm(OssSigner& signer, const OssForm& form, const Credentials& credentials, Time now,

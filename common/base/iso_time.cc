@@ -61,10 +61,20 @@ constexpr char kHttp[] = "%a, %d %b %Y %H:%M:%S GMT";
 
 std::string IsoBasic(Time time) { return Format(time, kBasic); }
 std::string IsoExtended(Time time) { return Extended(time) + "Z"; }
-std::string IsoMillis(Time time) { return Extended(time) + ".000Z"; }
+std::string IsoZeroMillis(Time time) { return Extended(time) + ".000Z"; }
+std::string IsoMillis(Time time) {
+  std::string out;
+  AppendIsoMillis(time, out);
+  return out;
+}
 void AppendIsoMillis(Time time, std::string& out) {
+  const auto past =
+      std::chrono::floor<std::chrono::milliseconds>(time) - std::chrono::floor<std::chrono::seconds>(time);
+  const auto millis = static_cast<unsigned>(past.count());
   out += Extended(time);
-  out += ".000Z";
+  out += '.';
+  for (unsigned digit : {millis / 100, millis / 10 % 10, millis % 10}) out += static_cast<char>('0' + digit);
+  out += 'Z';
 }
 std::string HttpDate(Time time) { return Format(time, kHttp); }
 std::optional<Time> ParseIsoBasic(std::string_view text) { return Parse(text, kBasic); }

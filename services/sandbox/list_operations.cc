@@ -81,7 +81,7 @@ Outcome ListObjects(const OssContext& context, ContentPtr) {
     if (truncated) xml.Text("NextMarker", shown(last));
   }
   for (const auto& [key, object] : objects) {
-    xml.Open("Contents").Text("Key", shown(key)).Text("LastModified", IsoMillis(object.modified));
+    xml.Open("Contents").Text("Key", shown(key)).Text("LastModified", IsoZeroMillis(object.modified));
     xml.Text("ETag", "\"" + object.etag + "\"")
         .Text("Type", object.type)
         .Text("Size", std::to_string(object.content->size));

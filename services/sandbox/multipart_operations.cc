@@ -125,7 +125,7 @@ Outcome ListParts(const OssContext& context, ContentPtr) {
   for (const auto& part : listed) {
     xml.Open("Part")
         .Text("PartNumber", std::to_string(part->first))
-        .Text("LastModified", IsoMillis(part->second.modified));
+        .Text("LastModified", IsoZeroMillis(part->second.modified));
     xml.Text("ETag", "\"" + part->second.etag + "\"")
         .Text("HashCrc64ecma", std::to_string(part->second.content->crc64));
     xml.Text("Size", std::to_string(part->second.content->size)).Close();

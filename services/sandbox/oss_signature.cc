@@ -121,8 +121,8 @@ Fault Skewed(Time sent, Time now) {
           "0002-00000504",
           "the request's time is more than 15 minutes from the sandbox's clock",
           {{"MaxAllowedSkewMilliseconds", "900000"},
-           {"RequestTime", IsoMillis(sent)},
-           {"ServerTime", IsoMillis(now)}}};
+           {"RequestTime", IsoZeroMillis(sent)},
+           {"ServerTime", IsoZeroMillis(now)}}};
 }
 
 Fault Expired(std::string ec) {

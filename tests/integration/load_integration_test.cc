@@ -85,6 +85,29 @@ TEST_F(LoadIntegrationTest, AThousandCallersOfOneMissingTokenCauseOneAssumeRole)
   EXPECT_EQ(scrape.Value("sluice_development"), 1);
 }
 
+TEST_F(LoadIntegrationTest, AnAnswerThatLiesReadyIsTheOneThatWasMadeButForItsTime) {
+  Start();
+  const auto alice = ClientOf("alice");
+  const auto ask = [&] { return alice->Ask(IssueTokenRequest(), Within(std::chrono::seconds(20))); };
+  ASSERT_THAT(ask(), IsOk());
+  const auto made = ask();
+  ASSERT_THAT(made, IsOk());
+  stack_->clock().Advance(std::chrono::seconds(61));
+
+  auto ready = ask();
+
+  ASSERT_THAT(ready, IsOk());
+  EXPECT_GE(ready->server_time().seconds() - made->server_time().seconds(), 61);
+  *ready->mutable_server_time() = made->server_time();
+  EXPECT_EQ(ready->SerializeAsString(), made->SerializeAsString());
+  const std::string lines = stack_->StopAndReadAllLines();
+  size_t recorded = 0;
+  for (size_t at = 0; (at = lines.find("\"method\":\"IssueToken\"", at)) != std::string::npos; ++at)
+    ++recorded;
+  EXPECT_EQ(recorded, 3u);
+  EXPECT_EQ(Asked().sessions_issued, 1u);
+}
+
 TEST_F(LoadIntegrationTest, CallersOfATokenThatHasGrownOldCauseOneMore) {
   Start("load: {subject_calls_per_second: 10000}\n");
   const auto alice = ClientOf("alice");

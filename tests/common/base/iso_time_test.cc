@@ -11,7 +11,10 @@ const Time kMoment{std::chrono::seconds(1767323045)};
 TEST(IsoTimeTest, WritesEveryFormOfOneMoment) {
   EXPECT_EQ(IsoBasic(kMoment), "20260102T030405Z");
   EXPECT_EQ(IsoExtended(kMoment), "2026-01-02T03:04:05Z");
+  EXPECT_EQ(IsoZeroMillis(kMoment + std::chrono::milliseconds(78)), "2026-01-02T03:04:05.000Z");
   EXPECT_EQ(IsoMillis(kMoment), "2026-01-02T03:04:05.000Z");
+  EXPECT_EQ(IsoMillis(kMoment + std::chrono::microseconds(78999)), "2026-01-02T03:04:05.078Z");
+  EXPECT_EQ(IsoMillis(kMoment + std::chrono::milliseconds(999)), "2026-01-02T03:04:05.999Z");
   EXPECT_EQ(HttpDate(kMoment), "Fri, 02 Jan 2026 03:04:05 GMT");
 }
 

@@ -87,7 +87,7 @@ TEST_F(PostObjectTest, AV4FormPutsItsFile) {
 
 TEST_F(PostObjectTest, AV1FormPutsItsFile) {
   const std::string policy =
-      crypto::Base64Encode(R"({"expiration":")" + IsoMillis(clock_.Now() + std::chrono::minutes(5)) +
+      crypto::Base64Encode(R"({"expiration":")" + IsoZeroMillis(clock_.Now() + std::chrono::minutes(5)) +
                            R"(","conditions":[["starts-with","$key","uploads/alice/"]]})");
   const aliyun::Pairs fields = {
       {"key", "uploads/alice/v1"},
