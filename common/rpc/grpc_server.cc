@@ -178,17 +178,19 @@ class GrpcServer::Health {
   using CheckRequest = grpc::health::v1::HealthCheckRequest;
   using CheckResponse = grpc::health::v1::HealthCheckResponse;
 
+  // Answered as it arrives, or a server with too much to do would be taken for a dead one.
   void AddTo(GrpcServer& server) {
     server.AddService(service_);
     server.AddMethod<CheckRequest, CheckResponse, Service>(
         service_, &Service::RequestCheck,
         [this](const CheckRequest& request, const CallContext&, Done<CheckResponse> done) {
-          if (!request.service().empty())
-            return done(Fail(absl::StatusCode::kNotFound, "SERVICE_UNKNOWN",
-                             "health is known of the server as a whole; ask with an empty service"));
-          CheckResponse answer;
-          answer.set_status(serving ? CheckResponse::SERVING : CheckResponse::NOT_SERVING);
-          done(std::move(answer));
+          if (request.service().empty()) return done(Answer());
+          done(Fail(absl::StatusCode::kNotFound, "SERVICE_UNKNOWN",
+                    "health is known of the server as a whole; ask with an empty service"));
+        },
+        [this](const Arrival& call) -> std::optional<Rendered> {
+          if (!call.request.empty()) return std::nullopt;
+          return Rendered{std::make_shared<const std::string>(Answer().SerializeAsString()), ""};
         });
     server.posts_.push_back([this, &calls = server.calls_](internal::Queue& queue) {
       new Watch(service_, queue.completions(), calls);
@@ -198,6 +200,11 @@ class GrpcServer::Health {
   std::atomic<bool> serving = false;
 
  private:
+  CheckResponse Answer() const {
+    CheckResponse answer;
+    answer.set_status(serving ? CheckResponse::SERVING : CheckResponse::NOT_SERVING);
+    return answer;
+  }
   using Service = Proto::WithRawMethod_Check<Proto::WithRawMethod_Watch<Proto::Service>>;
 
   // One Watch from the moment it is waited for until it is refused and gone.

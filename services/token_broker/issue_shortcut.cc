@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/issue_shortcut.h"
 
-#include <google/protobuf/wire_format_lite.h>
+#include <google/protobuf/io/coded_stream.h>
 
 #include <chrono>
 
@@ -14,14 +14,13 @@ namespace {
 
 // The field that each answer has of its own, `server_time`.
 std::string TimeField(Time now) {
-  using google::protobuf::internal::WireFormatLite;
+  using google::protobuf::io::CodedOutputStream;
+  constexpr uint32_t kTag = token::v1::IssueTokenResponse::kServerTimeFieldNumber << 3 | 2;  // with a length
   google::protobuf::Timestamp time;
   SetTime(now, time);
   uint8_t out[64];
-  uint8_t* end = WireFormatLite::WriteTagToArray(token::v1::IssueTokenResponse::kServerTimeFieldNumber,
-                                                 WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
-  end = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
-      static_cast<uint32_t>(time.ByteSizeLong()), end);
+  uint8_t* end = CodedOutputStream::WriteTagToArray(kTag, out);
+  end = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(time.ByteSizeLong()), end);
   end = time.SerializeWithCachedSizesToArray(end);
   return {reinterpret_cast<const char*>(out), static_cast<size_t>(end - out)};
 }

@@ -199,6 +199,14 @@ TEST_F(GrpcServerTest, WhoWaitedTooLongIsTurnedAwayUnlessAShortcutAnswers) {
     EXPECT_EQ(status.error_details().find("BROKER_OVERLOADED") != std::string::npos, i % 2 == 1);
   }
   EXPECT_EQ(handled, 0);
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckResponse health;
+  EXPECT_TRUE(
+      grpc::health::v1::Health::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(server.port()),
+                                                            grpc::InsecureChannelCredentials()))
+          ->Check(&context, {}, &health)
+          .ok());
+  EXPECT_EQ(health.status(), grpc::health::v1::HealthCheckResponse::SERVING);
 }
 
 TEST(QueueTest, OfMoreThanMayWaitTheOldestIsTurnedAway) {
