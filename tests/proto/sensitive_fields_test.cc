@@ -11,6 +11,8 @@
 #include "sluice/config/v1/token_broker_config.pb.h"
 #include "sluice/options/v1/field_options.pb.h"
 #include "sluice/token/v1/token_broker.pb.h"
+#include "sluice/upload/v1/upload_gateway.pb.h"
+#include "sluice/upload_gateway/v1/sealed_upload.pb.h"
 
 namespace sluice {
 namespace {
@@ -48,6 +50,8 @@ TEST(SensitiveFieldsTest, EveryFieldNamedLikeASecretIsMarked) {
   (void)config::v1::TokenBrokerConfig::descriptor();
   (void)config::v1::SandboxConfig::descriptor();
   (void)config::v1::ClientConfig::descriptor();
+  (void)upload::v1::UploadRequest::descriptor();
+  (void)upload_gateway::v1::SealedUpload::descriptor();
   std::vector<std::string> unmarked;
   int marked = 0;
   int walked = 0;
@@ -62,7 +66,7 @@ TEST(SensitiveFieldsTest, EveryFieldNamedLikeASecretIsMarked) {
     ++walked;
   }
 
-  EXPECT_GE(walked, 6);
+  EXPECT_GE(walked, 8);
   EXPECT_EQ(unmarked, std::vector<std::string>{});
   EXPECT_GE(marked, 3);
 }

@@ -7,6 +7,7 @@
 #include "tests/support/fake_sts.h"
 #include "tests/support/fake_timers.h"
 #include "tests/support/jwt_maker.h"
+#include "tests/support/photos_grant.h"
 #include "tests/support/status_matchers.h"
 
 namespace sluice::broker {
@@ -15,17 +16,6 @@ namespace {
 using sluice::testing::IsOk;
 using token::v1::IssueTokenRequest;
 using token::v1::IssueTokenResponse;
-
-Grant Photos() {
-  Grant grant{.prefix = PrefixTemplate::Parse("uploads/{subject}/").value()};
-  grant.name = "photos";
-  grant.who = {{"app", {}}};
-  grant.role_arn = "acs:ram::1:role/r";
-  grant.bucket = "my-bucket";
-  grant.region = "cn-hangzhou";
-  grant.operations = {token::v1::OPERATION_UPLOAD};
-  return grant;
-}
 
 class ChangingKeys final : public identity::KeySource {
  public:
@@ -100,7 +90,7 @@ class IssueShortcutTest : public ::testing::Test {
   const std::shared_ptr<ChangingKeys> keys_ = std::make_shared<ChangingKeys>();
   const identity::Authenticator authenticator_{
       {{{"app", {"https://id", {"sluice"}, std::chrono::seconds(0)}, keys_}}, {}, {}, nullptr}, clock_};
-  const Grants grants_{{Photos()}};
+  const Grants grants_{{sluice::testing::PhotosGrant()}};
   CurrentDenyList denied_;
   Load load_{{0, 0, 5, 0}, timers_};
   TokenCache tokens_{sts_, clock_, timers_, metrics_, load_, std::chrono::seconds(5), 16 << 20};

@@ -5,6 +5,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_sts.h"
 #include "tests/support/fake_timers.h"
+#include "tests/support/photos_grant.h"
 #include "tests/support/status_matchers.h"
 
 namespace sluice::broker {
@@ -12,17 +13,6 @@ namespace {
 
 using sluice::testing::FailsWith;
 using sluice::testing::IsOk;
-
-Grant Photos() {
-  Grant grant{.prefix = PrefixTemplate::Parse("uploads/{subject}/").value()};
-  grant.name = "photos";
-  grant.who = {{"app", {}}};
-  grant.role_arn = "acs:ram::1:role/r";
-  grant.bucket = "my-bucket";
-  grant.region = "cn-hangzhou";
-  grant.operations = {token::v1::OPERATION_UPLOAD};
-  return grant;
-}
 
 class IssuerTest : public ::testing::Test {
  protected:
@@ -46,7 +36,7 @@ class IssuerTest : public ::testing::Test {
   const std::shared_ptr<const identity::Caller> alice_ =
       std::make_shared<identity::Caller>(identity::Caller{"app", "alice", {}});
   const Origin origin_{"192.0.2.1", true};
-  const Grants grants_{{Photos()}};
+  const Grants grants_{{sluice::testing::PhotosGrant()}};
   Load load_{{0, 0, 0, 2}, timers_};
   TokenCache tokens_{sts_, clock_, timers_, metrics_, load_, std::chrono::seconds(5), 16 << 20};
   Issuer issuer_{tokens_, load_, audit_, metrics_, clock_, 1 << 20};

@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/token_plans.h"
 
+#include "tests/support/photos_grant.h"
 #include "tests/support/status_matchers.h"
 
 namespace sluice::broker {
 namespace {
 
 using sluice::testing::FailsWith;
-
-Grant Photos() {
-  Grant grant{.prefix = PrefixTemplate::Parse("uploads/{subject}/").value()};
-  grant.name = "photos";
-  grant.who = {{"app", {}}};
-  grant.role_arn = "acs:ram::1:role/r";
-  grant.bucket = "my-bucket";
-  grant.region = "cn-hangzhou";
-  grant.operations = {token::v1::OPERATION_UPLOAD};
-  return grant;
-}
 
 std::shared_ptr<const identity::Caller> CallerOf(const std::string& subject) {
   return std::make_shared<const identity::Caller>(identity::Caller{"app", subject, {}});
@@ -30,7 +20,7 @@ class TokenPlansTest : public ::testing::Test {
     EXPECT_TRUE(plan.ok()) << plan.status();
     return plan.ok() ? *plan : nullptr;
   }
-  const Grants grants_{{Photos()}};
+  const Grants grants_{{sluice::testing::PhotosGrant()}};
   const std::shared_ptr<const DenyList> nobody_ = std::make_shared<const DenyList>();
   const Asker alice_{grants_, nobody_, CallerOf("alice"), {"192.0.2.1", true}};
   TokenPlans plans_{1 << 20};
