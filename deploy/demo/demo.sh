@@ -112,6 +112,7 @@ Try by hand, in another terminal (alice's JWT lasts an hour):
   sluice ticket                             an address for an OSS mobile SDK
   sluice prove --as alice --against bob --grant editors --claim role=editor
   curl -H "Authorization: Bearer \$(cat build/demo/alice.jwt)" \$SLUICE_HTTP/get_sts_token
+  (. build/demo/broker.env && sluice doctor --config deploy/config/token_broker.sandbox.yaml)
 Audit of every decision: build/demo/audit.jsonl.  Ctrl-C stops everything.
 TRY
 wait "${SERVICE_PIDS[@]}"

@@ -42,17 +42,25 @@ start_sandbox() {
   SANDBOX_PASSWORD=$(sed -nE 's/.*password for minting.*: ([0-9a-f]+)$/\1/p' "$RUN/sandbox.log")
 }
 
-# start_broker HOST LISTEN: HOST stands in what clients are told, LISTEN is bound. Needs the ports of start_sandbox; takes
-# BROKER_GRPC_PORT, BROKER_HTTP_PORT and BROKER_ADMIN_PORT (0 for free ones) and sets them to what it got.
+# start_broker HOST LISTEN: HOST stands in what clients are told, LISTEN is bound. Needs the ports of start_sandbox; takes BROKER_GRPC_PORT,
+# BROKER_HTTP_PORT and BROKER_ADMIN_PORT (0 for free ones) and sets them to what it got. Its environment is in $RUN/broker.env.
 start_broker() {
   rm -f "$RUN/broker.ports"
-  ALIBABA_CLOUD_ACCESS_KEY_ID=SANDBOXBROKERKEYID00 ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-broker-secret \
-    SLUICE_SANDBOX_ISSUER="http://$1:$IDENTITY_PORT" SLUICE_SANDBOX_JWKS="http://127.0.0.1:$IDENTITY_PORT/jwks.json" \
-    SLUICE_SANDBOX_STS="http://127.0.0.1:$STS_PORT" SLUICE_SANDBOX_OSS="http://$1:$OSS_PORT" \
-    SLUICE_PUBLIC_URL="$(if [ "${BROKER_HTTP_PORT:-0}" != 0 ]; then echo "http://$1:$BROKER_HTTP_PORT"; fi)" SLUICE_AUDIT_FILE="$RUN/audit.jsonl" SLUICE_LISTEN_GRPC="$2:${BROKER_GRPC_PORT:-0}" \
-    SLUICE_LISTEN_HTTP="$2:${BROKER_HTTP_PORT:-0}" SLUICE_LISTEN_ADMIN="127.0.0.1:${BROKER_ADMIN_PORT:-0}" \
-    "$BIN/sluice-broker" --config deploy/config/token_broker.sandbox.yaml --ports-file "$RUN/broker.ports" \
-    > "$RUN/broker.log" 2>&1 &
+  local public_url=
+  [ "${BROKER_HTTP_PORT:-0}" = 0 ] || public_url="http://$1:$BROKER_HTTP_PORT"
+  # A file, so that whoever wants to examine this broker (`sluice doctor`) can have what it has.
+  cat > "$RUN/broker.env" << ENV
+export ALIBABA_CLOUD_ACCESS_KEY_ID=SANDBOXBROKERKEYID00 ALIBABA_CLOUD_ACCESS_KEY_SECRET=sandbox-broker-secret
+export SLUICE_SANDBOX_ISSUER="http://$1:$IDENTITY_PORT" SLUICE_SANDBOX_JWKS="http://127.0.0.1:$IDENTITY_PORT/jwks.json"
+export SLUICE_SANDBOX_STS="http://127.0.0.1:$STS_PORT" SLUICE_SANDBOX_OSS="http://$1:$OSS_PORT"
+export SLUICE_PUBLIC_URL="$public_url" SLUICE_AUDIT_FILE="$RUN/audit.jsonl"
+export SLUICE_LISTEN_GRPC="$2:${BROKER_GRPC_PORT:-0}" SLUICE_LISTEN_HTTP="$2:${BROKER_HTTP_PORT:-0}"
+export SLUICE_LISTEN_ADMIN="127.0.0.1:${BROKER_ADMIN_PORT:-0}"
+ENV
+  (
+    . "$RUN/broker.env"
+    exec "$BIN/sluice-broker" --config deploy/config/token_broker.sandbox.yaml --ports-file "$RUN/broker.ports"
+  ) > "$RUN/broker.log" 2>&1 &
   SERVICE_PIDS+=($!)
   await_ports "$RUN/broker.ports" $! broker
   BROKER_GRPC_PORT=$(port_of "$RUN/broker.ports" grpc)

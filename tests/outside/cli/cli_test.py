@@ -171,13 +171,13 @@ class CliTest(unittest.TestCase):
         self.assertIn("PROCESS_INVALID", self.sluice("sign-url", "f", "--process", "image/evil").stderr)
 
     def doctor(self, *arguments, **environment):
-        config = pathlib.Path(__file__).resolve().parents[3] / "deploy" / "config" / "token_broker.sandbox.yaml"
-        demo = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "SANDBOXBROKERKEYID00", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "sandbox-broker-secret",
-                "SLUICE_SANDBOX_ISSUER": os.environ["SLUICE_IDENTITY"], "SLUICE_SANDBOX_JWKS": os.environ["SLUICE_IDENTITY"] + "/jwks.json",
-                "SLUICE_SANDBOX_STS": os.environ["SLUICE_STS"], "SLUICE_SANDBOX_OSS": os.environ["SLUICE_OSS"], "SLUICE_PUBLIC_URL": "",
-                "SLUICE_AUDIT_FILE": str(self.at / "audit.jsonl"), "SLUICE_LISTEN_GRPC": "127.0.0.1:0", "SLUICE_LISTEN_HTTP": "127.0.0.1:0",
-                "SLUICE_LISTEN_ADMIN": "127.0.0.1:0", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
-        return self.sluice(*arguments, "doctor", "--config", config, **{**demo, **environment})
+        root = pathlib.Path(__file__).resolve().parents[3]
+        # As the README says it: with the environment that the broker itself was started with.
+        shown = subprocess.run(["bash", "-c", f". '{os.environ['SLUICE_RUN']}/broker.env' && env -0"], check=True, capture_output=True,
+                               text=True, env={}).stdout
+        broker = dict(line.split("=", 1) for line in shown.split("\0") if line.startswith(("SLUICE_", "ALIBABA_")))
+        return self.sluice(*arguments, "doctor", "--config", root / "deploy/config/token_broker.sandbox.yaml",
+                           **{**broker, "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true", **environment})
 
     def test_doctor_finds_the_demo_healthy_and_what_is_not(self):
         healthy = self.doctor()
