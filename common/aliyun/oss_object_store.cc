@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/aliyun/oss_object_store.h"
 
-#include <charconv>
-#include <pugixml.hpp>
-#include <sstream>
-
 #include "common/aliyun/oss_address.h"
+#include "common/aliyun/oss_answers.h"
 #include "common/aliyun/oss_error.h"
 #include "common/base/host.h"
 #include "common/base/status.h"
+#include "common/base/status_macros.h"
 #include "common/crypto/encoding.h"
 
 namespace sluice::aliyun {
@@ -21,44 +19,10 @@ std::string HostOf(std::string_view endpoint) {
   return std::string(host.substr(0, host.find(':')));
 }
 
-std::optional<uint64_t> Number(std::string_view text) {
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::string Unquoted(std::string_view text) {
-  std::string out(text);
-  std::erase(out, '"');
-  return out;
-}
-
-ObjectInfo ReadInfo(const http::Response& response) {
-  return {Number(http::FindHeader(response.headers, "Content-Length")).value_or(0),
-          Unquoted(http::FindHeader(response.headers, "ETag")),
-          Number(http::FindHeader(response.headers, "x-oss-hash-crc64ecma")),
-          std::string(http::FindHeader(response.headers, "Content-Type"))};
-}
-
-Failure Invalid(const std::string& what) {
-  return Fail(absl::StatusCode::kUnavailable, "OSS_ANSWER_INVALID", what + "; check endpoint and proxies");
-}
-
-// The text of one element below the root; empty when the body is not such a document.
-std::string Element(const std::string& body, const char* root, const char* name) {
-  pugi::xml_document document;
-  if (body.find("<!DOCTYPE") != std::string::npos || !document.load_buffer(body.data(), body.size()))
-    return {};
-  return document.child(root).child_value(name);
-}
-
-// Only 200 is success: OSS says 203 where a callback failed, and proxies say anything.
 template <typename T>
 auto Judge(ObjectStore::Done<T> done, absl::AnyInvocable<absl::StatusOr<T>(const http::Response&)> read) {
   return [done = std::move(done), read = std::move(read)](absl::StatusOr<http::Response> response) mutable {
     if (!response.ok()) return done(response.status());
-    if (response->status != 200) return done(OssError(*response));
     done(read(*response));
   };
 }
@@ -111,32 +75,33 @@ void OssObjectStore::Put(const std::string& key, std::shared_ptr<http::BodySourc
   const uint64_t size = body->size();
   http::Request request = Sign({"PUT", "", key, {}, HeadersOf(options), {}});
   request.source = std::move(body);
-  client_.Send(
-      std::move(request), deadline, std::move(cancel),
-      Judge<ObjectInfo>(std::move(done), [size, type = options.content_type](const http::Response& response) {
-        ObjectInfo info = ReadInfo(response);
-        info.size = size;
-        info.content_type = type;
-        return info;
-      }));
+  client_.Send(std::move(request), deadline, std::move(cancel),
+               Judge<ObjectInfo>(std::move(done),
+                                 [size, type = options.content_type](
+                                     const http::Response& response) -> absl::StatusOr<ObjectInfo> {
+                                   ASSIGN_OR_RETURN(ObjectInfo info, ReadStored(response));
+                                   info.size = size;
+                                   info.content_type = type;
+                                   return info;
+                                 }));
 }
 
 void OssObjectStore::Get(const std::string& key, std::shared_ptr<http::BodySink> sink, Deadline deadline,
                          CancelToken cancel, Done<ObjectInfo> done) {
   http::Request request = Sign({"GET", "", key, {}, {}, {}});
   request.sink = std::move(sink);
-  client_.Send(std::move(request), deadline, std::move(cancel), Judge<ObjectInfo>(std::move(done), ReadInfo));
+  client_.Send(
+      std::move(request), deadline, std::move(cancel),
+      Judge<ObjectInfo>(std::move(done), [](const http::Response& response) -> absl::StatusOr<ObjectInfo> {
+        if (response.status != 200) return OssError(response);
+        return ReadInfo(response);
+      }));
 }
 
 void OssObjectStore::Initiate(const std::string& key, const PutOptions& options, Deadline deadline,
                               CancelToken cancel, Done<std::string> done) {
-  client_.Send(
-      Sign({"POST", "", key, {{"uploads", ""}}, HeadersOf(options), {}}), deadline, std::move(cancel),
-      Judge<std::string>(std::move(done), [](const http::Response& response) -> absl::StatusOr<std::string> {
-        std::string id = Element(response.body, "InitiateMultipartUploadResult", "UploadId");
-        if (id.empty()) return Invalid("OSS began an upload without an id");
-        return id;
-      }));
+  client_.Send(Sign({"POST", "", key, {{"uploads", ""}}, HeadersOf(options), {}}), deadline,
+               std::move(cancel), Judge<std::string>(std::move(done), ReadInitiated));
 }
 
 void OssObjectStore::PutPart(const std::string& key, const std::string& upload_id, int number,
@@ -148,8 +113,7 @@ void OssObjectStore::PutPart(const std::string& key, const std::string& upload_i
   client_.Send(
       std::move(request), deadline, std::move(cancel),
       Judge<PartInfo>(std::move(done), [number](const http::Response& response) -> absl::StatusOr<PartInfo> {
-        const ObjectInfo info = ReadInfo(response);
-        if (info.etag.empty()) return Invalid("OSS took a part without an ETag");
+        ASSIGN_OR_RETURN(const ObjectInfo info, ReadStored(response));
         return PartInfo{number, info.etag, info.crc64};
       }));
 }
@@ -157,29 +121,11 @@ void OssObjectStore::PutPart(const std::string& key, const std::string& upload_i
 void OssObjectStore::Complete(const std::string& key, const std::string& upload_id,
                               const std::vector<PartInfo>& parts, Deadline deadline, CancelToken cancel,
                               Done<ObjectInfo> done) {
-  pugi::xml_document document;
-  auto root = document.append_child("CompleteMultipartUpload");
-  for (const PartInfo& part : parts) {
-    auto node = root.append_child("Part");
-    node.append_child("PartNumber").text().set(part.number);
-    node.append_child("ETag").text().set(("\"" + part.etag + "\"").c_str());
-  }
-  std::ostringstream body;
-  document.save(body, "", pugi::format_raw);
   http::Request request =
       Sign({"POST", "", key, {{"uploadId", upload_id}}, {{"Content-Type", "application/xml"}}, {}});
-  request.body = body.str();
-  client_.Send(
-      std::move(request), deadline, std::move(cancel),
-      Judge<ObjectInfo>(std::move(done), [](const http::Response& response) -> absl::StatusOr<ObjectInfo> {
-        ObjectInfo info = ReadInfo(response);
-        // An error can come behind a 200 that was sent ahead of the work.
-        info.etag = Unquoted(Element(response.body, "CompleteMultipartUploadResult", "ETag"));
-        if (info.etag.empty()) return Invalid("OSS completed an upload without an ETag");
-        info.size = 0;
-        info.content_type.clear();
-        return info;
-      }));
+  request.body = CompleteBody(parts);
+  client_.Send(std::move(request), deadline, std::move(cancel),
+               Judge<ObjectInfo>(std::move(done), ReadCompleted));
 }
 
 void OssObjectStore::Abort(const std::string& key, const std::string& upload_id, Deadline deadline,

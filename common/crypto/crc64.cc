@@ -32,15 +32,21 @@ uint64_t Crc64(std::string_view bytes, uint64_t previous) {
 #endif
 }
 
-uint64_t CombineCrc64(uint64_t crc_a, uint64_t crc_b, uint64_t length_b) {
-  if (length_b == 0) return crc_a;     // the vendor's rule, whatever crc_b claims
+Crc64Joint::Crc64Joint(uint64_t length) : length_(length), shift_(uint64_t{1} << 63) {  // x^0
   uint64_t power = uint64_t{1} << 55;  // x^8: one byte further
-  uint64_t shift = uint64_t{1} << 63;  // x^0
-  for (; length_b != 0; length_b >>= 1) {
-    if (length_b & 1) shift = Multiply(power, shift);
+  for (; length != 0; length >>= 1) {
+    if (length & 1) shift_ = Multiply(power, shift_);
     power = Multiply(power, power);
   }
-  return Multiply(shift, crc_a) ^ crc_b;
+}
+
+uint64_t Crc64Joint::Combine(uint64_t crc_a, uint64_t crc_b) const {
+  if (length_ == 0) return crc_a;  // the vendor's rule, whatever crc_b claims
+  return Multiply(shift_, crc_a) ^ crc_b;
+}
+
+uint64_t CombineCrc64(uint64_t crc_a, uint64_t crc_b, uint64_t length_b) {
+  return Crc64Joint(length_b).Combine(crc_a, crc_b);
 }
 
 }  // namespace sluice::crypto

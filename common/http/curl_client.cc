@@ -24,6 +24,7 @@ struct Transfer {
   curl_slist* headers = nullptr;
   size_t sent = 0;
   Response response;
+  bool head_whole = false;
   absl::Status failure;  // of a sink or source, or a body over the limit
   size_t max_response_bytes = 0;
   char message[CURL_ERROR_SIZE] = {};
@@ -70,8 +71,11 @@ size_t OnHeader(char* data, size_t size, size_t count, void* opaque) {
   auto& transfer = *static_cast<Transfer*>(opaque);
   std::string_view line(data, size * count);
   while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) {
+  if (line.empty()) {
+    transfer.head_whole = true;
+  } else if (line.starts_with("HTTP/")) {
     transfer.response.headers.clear();  // an interim answer came before
+    transfer.head_whole = false;
   } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
@@ -149,7 +153,6 @@ class CurlClient final : public Client {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");  // signed requests go where they are signed for
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, std::max<long>(1, transfer.deadline.Left().count()));
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 1024L * 1024L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.message);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, OnWrite);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
@@ -157,6 +160,10 @@ class CurlClient final : public Client {
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
     if (!options_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
     const uint64_t size = request.source ? request.source->size() : request.body.size();
+    // The buffer is there for each request, however little it sends.
+    constexpr long kSmall = 16 * 1024;
+    constexpr long kLarge = 1024 * 1024;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, size <= kSmall ? kSmall : kLarge);
     if (request.method == "HEAD") {
       curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else if (size > 0 || request.method == "PUT" || request.method == "POST") {
@@ -181,7 +188,11 @@ class CurlClient final : public Client {
       const CURLcode code = message->data.result;
       auto transfer = Take(message->easy_handle);
       if (!transfer) continue;
-      if (code == CURLE_OK) {
+      if (code == CURLE_OK && !transfer->head_whole) {
+        // The library takes what came for the whole; a header that is missing would mean something else.
+        transfer->done(Fail(absl::StatusCode::kUnavailable, "HTTP_UNREACHABLE",
+                            "the connection was closed before the answer's headers were whole"));
+      } else if (code == CURLE_OK) {
         long status = 0;
         curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
         transfer->response.status = static_cast<int>(status);

@@ -15,6 +15,7 @@
 #include <future>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "absl/cleanup/cleanup.h"
@@ -377,6 +378,13 @@ class BeastServer final : public Server {
     message.keep_alive(keep);
     message.body().data = nullptr;
     message.body().more = !is_head && !bodiless && size > 0;
+    if (answer.cut_after) {
+      std::ostringstream text;
+      text << message.base() << answer.body;
+      const std::string whole = text.str().substr(0, *answer.cut_after);
+      co_await asio::async_write(stream, asio::buffer(whole), kToTuple);
+      co_return false;
+    }
     bhttp::response_serializer<bhttp::buffer_body> serializer(message);
     beast::get_lowest_layer(stream).expires_after(options_.io_timeout);
     auto [error, sent] = co_await bhttp::async_write_header(stream, serializer, kToTuple);

@@ -40,6 +40,8 @@ struct Answer {
   std::shared_ptr<BodySource> source;
   // Sends nothing of the above: the connection is cut at once, which the peer sees as a reset (RST).
   bool reset = false;
+  // With `body`: only so many bytes of the answer leave, its head included, then the connection is closed.
+  std::optional<uint64_t> cut_after;
 };
 
 // One request being served. All calls come from the server's thread, which must not be blocked.

@@ -38,11 +38,16 @@ std::string NameOf(std::string_view proof, std::string_view kind) {
 void Authenticator::Authenticate(const Proof& proof, Done done) const {
   if (!proof.authorization.empty() && !proof.ticket.empty())
     return done(Refused("TOKEN_MALFORMED", "send one proof, a JWT or a ticket, not both"));
-  if (!proof.authorization.empty()) return AuthenticateJwt(proof.authorization, std::move(done));
+  const bool gateway = IsGateway(proof.client_certificate);
+  if (!proof.authorization.empty()) return AuthenticateJwt(proof.authorization, gateway, std::move(done));
   if (!proof.ticket.empty()) {
     if (providers_.tickets == nullptr)
       return done(Refused("TICKET_REJECTED", "the ticket is not accepted: this service takes none"));
-    return done(OpenTicket(proof.ticket));
+    return done(OpenTicket(proof.ticket, gateway));
+  }
+  if (gateway) {
+    if (anonymous_by_gateway_ != nullptr) return done(anonymous_by_gateway_);
+    return done(Refused("TOKEN_MISSING", "a gateway acts for callers alone; show the caller's JWT"));
   }
   if (!proof.client_certificate.empty() && providers_.certificate)
     return done(ReadCertificate(proof.client_certificate));
@@ -58,15 +63,39 @@ Authenticator::Known Authenticator::Remembered(const std::string& digest, Time n
   return known->caller;
 }
 
-absl::StatusOr<Authenticator::Known> Authenticator::OpenTicket(std::string_view text) const {
+// Remembered, since parsing a certificate for each call would cost; one that is none by an empty subject.
+bool Authenticator::IsGateway(std::string_view pem) const {
+  if (!providers_.gateways || pem.empty()) return false;
+  const std::string name = NameOf(pem, "g");
+  if (Known known = Remembered(name, clock_.Now())) return known->by_gateway;
+  const auto names = ReadCertificateNames(pem);
+  const auto& wanted = providers_.gateways->names;
+  const auto is_named = [&](const std::vector<std::string>& given) {
+    return given.size() == 1 && wanted.contains(given.front());
+  };
+  const bool out = names.ok() && (is_named(names->uris) || is_named(names->dns));
+  verified_.Put(
+      name,
+      {std::make_shared<const Caller>(Caller{"", "", {}, false, std::nullopt, out}), Time::max(), 0, nullptr},
+      pem.size());
+  return out;
+}
+
+absl::StatusOr<Authenticator::Known> Authenticator::OpenTicket(std::string_view text, bool gateway) const {
   const Time now = clock_.Now();
-  const std::string name = NameOf(text, "t");
+  const std::string name = NameOf(text, gateway ? "tg" : "t");
   if (Known known = Remembered(name, now)) return known;
   ASSIGN_OR_RETURN(Ticket ticket, providers_.tickets->Open(text, now));
+  if (ticket.for_gateway != gateway) {
+    return Refused("TICKET_REJECTED",
+                   gateway ? "the ticket is not accepted: a gateway uses tickets that were made for it"
+                           : "the ticket is not accepted: it is for an upload gateway alone");
+  }
   TicketParty subject = ticket.subject;
   const Time expires = ticket.expires;
-  auto caller = std::make_shared<const Caller>(Caller{std::move(subject.provider), std::move(subject.subject),
-                                                      std::move(subject.claims), false, std::move(ticket)});
+  auto caller =
+      std::make_shared<const Caller>(Caller{std::move(subject.provider), std::move(subject.subject),
+                                            std::move(subject.claims), false, std::move(ticket), gateway});
   verified_.Put(name, {caller, expires, 0, nullptr}, text.size());
   return caller;
 }
@@ -83,7 +112,7 @@ absl::StatusOr<Authenticator::Known> Authenticator::ReadCertificate(std::string_
     return Refused("CERTIFICATE_REJECTED",
                    std::string("the client certificate is not accepted: it needs exactly one ") +
                        (uri ? "URI" : "DNS name") + " as subjectAltName");
-  Caller read{provider.name, candidates.front(), {}, false, std::nullopt};
+  Caller read{provider.name, candidates.front(), {}, false, std::nullopt, false};
   read.claims["uri"] = boost::json::value_from(names.uris);
   read.claims["dns"] = boost::json::value_from(names.dns);
   auto caller = std::make_shared<const Caller>(std::move(read));
@@ -96,11 +125,12 @@ Authenticator::Known Authenticator::Recall(std::string_view authorization, Time 
   return token ? Remembered(crypto::Sha256(*token), now) : nullptr;
 }
 
-void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) const {
+void Authenticator::AuthenticateJwt(std::string_view authorization, bool gateway, Done done) const {
   const auto bearer = BearerToken(authorization);
   if (!bearer) return done(Refused("TOKEN_MALFORMED", "the authorization header must be `Bearer <JWT>`"));
-  const std::string digest = crypto::Sha256(*bearer);
-  if (Known known = Remembered(digest, clock_.Now())) {
+  // Who is known to a gateway is not known to the broker, and the other way round.
+  const std::string name = gateway ? NameOf(*bearer, "jg") : crypto::Sha256(*bearer);
+  if (Known known = Remembered(name, clock_.Now())) {
     if (accepted_) accepted_(true);
     return done(std::move(known));
   }
@@ -119,22 +149,25 @@ void Authenticator::AuthenticateJwt(std::string_view authorization, Done done) c
                     .RetryAfter(std::chrono::seconds(2)));
   }
   if (keys->Find(token->kid, token->algorithm) != nullptr)
-    return done(Verify(*token, provider, digest, keys));
+    return done(Verify(*token, provider, gateway, name, keys));
   // Perhaps the provider has rotated its keys.
-  found->keys->Refresh([this, provider, digest, token = *std::move(token), done = std::move(done)]() mutable {
-    done(Verify(token, provider, digest, providers_.jwt[provider].keys->Current()));
-  });
+  found->keys->Refresh(
+      [this, provider, gateway, name, token = *std::move(token), done = std::move(done)]() mutable {
+        done(Verify(token, provider, gateway, name, providers_.jwt[provider].keys->Current()));
+      });
 }
 
 absl::StatusOr<Authenticator::Known> Authenticator::Verify(const UnverifiedJwt& token, size_t provider,
-                                                           const std::string& digest,
+                                                           bool gateway, const std::string& name,
                                                            const std::shared_ptr<const Jwks>& keys) const {
   const JwtProvider& known = providers_.jwt[provider];
-  ASSIGN_OR_RETURN(const Time expires, VerifyJwt(token, *keys, known.rules, clock_.Now()));
-  auto caller = std::make_shared<const Caller>(
-      Caller{known.name, std::string(JsonText(token.claims, "sub")), token.claims, false, std::nullopt});
+  JwtRules rules = known.rules;
+  if (gateway) rules.audiences = providers_.gateways->audiences;
+  ASSIGN_OR_RETURN(const Time expires, VerifyJwt(token, *keys, rules, clock_.Now()));
+  auto caller = std::make_shared<const Caller>(Caller{known.name, std::string(JsonText(token.claims, "sub")),
+                                                      token.claims, false, std::nullopt, gateway});
   if (accepted_) accepted_(false);
-  verified_.Put(digest, {caller, expires, provider, keys}, token.signed_text.size());
+  verified_.Put(name, {caller, expires, provider, keys}, token.signed_text.size());
   return caller;
 }
 

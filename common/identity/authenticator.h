@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,14 @@ struct CertificateProvider {
   Kind kind = Kind::kUri;
 };
 
+// Upload gateways, known by the certificate of their TLS connection, and the JWTs that are shown to them.
+struct GatewayRules {
+  // The certificate's one URI or DNS name.
+  std::set<std::string> names;
+  // One of them must be in `aud`; none of them is an audience of a provider.
+  std::vector<std::string> audiences;
+};
+
 // Every way to be somebody. Issuers are unique.
 struct IdentityProviders {
   std::vector<JwtProvider> jwt;
@@ -41,6 +50,8 @@ struct IdentityProviders {
   std::optional<std::string> anonymous;
   // Null where no tickets are known.
   std::shared_ptr<const TicketRing> tickets;
+  // Absent where no gateway may act for anybody.
+  std::optional<GatewayRules> gateways;
 };
 
 // What a caller shows. Each is empty where there was none.
@@ -69,14 +80,19 @@ class Authenticator {
         clock_(clock),
         accepted_(std::move(accepted)),
         verified_(max_bytes) {
-    if (providers_.anonymous)
-      anonymous_ =
-          std::make_shared<const Caller>(Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt});
+    if (!providers_.anonymous) return;
+    anonymous_ = std::make_shared<const Caller>(
+        Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt, false});
+    anonymous_by_gateway_ = std::make_shared<const Caller>(
+        Caller{*providers_.anonymous, "anonymous", {}, true, std::nullopt, true});
   }
 
   // Calls `done` exactly once: at once, or, for a token whose key is unknown, after the provider's keys were
   // fetched again, on a thread that must not be blocked. A certificate counts only without a token and a
-  // ticket; a proof that is not accepted never makes its caller somebody else, or anonymous. Besides what
+  // ticket; a proof that is not accepted never makes its caller somebody else, or anonymous. A gateway is
+  // never a caller itself: it is recognised by its certificate, and shows what its own caller has, a JWT of
+  // the gateways' audience or nothing, or a ticket for gateways, none of which anybody else may show; what it
+  // gives is marked `by_gateway`. Besides what
   // ParseJwt, VerifyJwt and TicketRing::Open give, `UNAUTHENTICATED`: `TOKEN_MISSING`, `TOKEN_MALFORMED` (two
   // proofs), `CERTIFICATE_REJECTED`, `TICKET_REJECTED`; `UNAVAILABLE` `IDENTITY_KEYS_MISSING` with a retry
   // delay while the provider's keys were never obtained.
@@ -88,18 +104,20 @@ class Authenticator {
   uint64_t remembered_bytes() const { return verified_.bytes(); }
 
  private:
-  void AuthenticateJwt(std::string_view authorization, Done done) const;
-  absl::StatusOr<Known> OpenTicket(std::string_view text) const;
+  void AuthenticateJwt(std::string_view authorization, bool gateway, Done done) const;
+  absl::StatusOr<Known> OpenTicket(std::string_view text, bool gateway) const;
+  bool IsGateway(std::string_view pem) const;
   absl::StatusOr<Known> ReadCertificate(std::string_view pem) const;
   Known Remembered(const std::string& digest, Time now) const;
-  absl::StatusOr<Known> Verify(const UnverifiedJwt& token, size_t provider, const std::string& digest,
-                               const std::shared_ptr<const Jwks>& keys) const;
+  absl::StatusOr<Known> Verify(const UnverifiedJwt& token, size_t provider, bool gateway,
+                               const std::string& name, const std::shared_ptr<const Jwks>& keys) const;
 
   const IdentityProviders providers_;
   const Clock& clock_;
   const Accepted accepted_;
   // Null where nobody is.
   Known anonymous_;
+  Known anonymous_by_gateway_;
   mutable VerifiedTokens verified_;
 };
 

@@ -21,6 +21,8 @@ struct Caller {
   // The ticket that the caller came with: provider, subject and claims are then what it says, and it may do
   // no more than the ticket.
   std::optional<Ticket> ticket;
+  // An upload gateway asks for this caller, and may do for it what gateways do, nothing else.
+  bool by_gateway = false;
 };
 
 }  // namespace sluice::identity

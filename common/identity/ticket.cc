@@ -21,6 +21,7 @@ namespace json = boost::json;
 
 constexpr char kType[] = "sluice-ticket+jwt";
 constexpr char kUse[] = "caller";
+constexpr char kGatewayUse[] = "gateway";
 constexpr size_t kLongest = 8 * 1024;
 // Between replicas whose clocks differ.
 constexpr std::chrono::seconds kSkew{30};
@@ -137,7 +138,7 @@ SecretString TicketRing::Seal(Ticket& ticket) const {
   const Entry& entry = entries_.front();
   const json::object header{{"alg", "EdDSA"}, {"typ", kType}, {"kid", entry.id}};
   json::object claims{{"aud", audience_},
-                      {"use", kUse},
+                      {"use", ticket.for_gateway ? kGatewayUse : kUse},
                       {"jti", ticket.id},
                       {"iat", Seconds(ticket.issued)},
                       {"exp", Seconds(ticket.expires)},
@@ -167,13 +168,15 @@ absl::StatusOr<Ticket> TicketRing::Open(std::string_view text, Time now) const {
   if (!payload.ok() || !payload->is_object()) return Malformed("its claims are not one JSON object");
   const auto& claims = payload->get_object();
   if (JsonText(claims, "aud") != audience_) return Rejected("it is for another deployment");
-  if (JsonText(claims, "use") != kUse) return Rejected("it is for another use");
+  const std::string_view use = JsonText(claims, "use");
+  if (use != kUse && use != kGatewayUse) return Rejected("it is for another use");
   auto ticket = ReadTicket(claims);
   if (!ticket) return Malformed("a claim is missing or of the wrong type");
   if (ticket->issued > now + kSkew) return Rejected("it was issued in the future; check the clocks");
   if (now >= ticket->expires)
     return Fail(absl::StatusCode::kUnauthenticated, "TICKET_EXPIRED",
                 "the ticket has expired; ask whoever gave it for a new one");
+  ticket->for_gateway = use == kGatewayUse;
   return *std::move(ticket);
 }
 

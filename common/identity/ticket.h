@@ -38,6 +38,8 @@ struct Ticket {
   std::vector<std::string> operations;
   Time issued;
   Time expires;
+  // For an upload gateway alone (`use: gateway`), which was given it to act for the subject.
+  bool for_gateway = false;
 };
 
 // One key of the ring: a name of `[A-Za-z0-9._-]`, at most 64, and an Ed25519 private key as PEM (PKCS #8).
@@ -46,7 +48,8 @@ struct TicketKey {
   SecretString pem;
 };
 
-// Seals and opens tickets: JWS with EdDSA, `typ: sluice-ticket+jwt`, `use: caller`. Thread-safe, unchanging.
+// Seals and opens tickets: JWS with EdDSA, `typ: sluice-ticket+jwt`, `use` `caller` or
+// `gateway`. Thread-safe, unchanging.
 class TicketRing {
  public:
   // The first key signs, all verify. `audience` names this broker's deployment, so that a ticket of another

@@ -18,64 +18,17 @@
 namespace sluice::rpc {
 namespace internal {
 
-void Queue::Wait(Waiting& call) {
-  waiting_.push_back({&call, std::chrono::steady_clock::now()});
-  if (waiting_.size() <= kMostWaiting) return;
-  Waiting& oldest = *waiting_.front().call;
-  waiting_.pop_front();
-  oldest.TurnAway();
-}
-
-void Queue::Run() {
-  // However much arrives, those who wait have a turn among so many.
-  constexpr int kInARow = 32;
-  // Not to wait for anything; the present would be rounded up to the next millisecond.
-  constexpr std::chrono::system_clock::time_point kLongAgo;
-  void* tag = nullptr;
-  bool ok = false;
-  for (int in_a_row = 0;;) {
-    if (waiting_.empty()) {
-      if (!queue_->Next(&tag, &ok)) return;
-      static_cast<Tag*>(tag)->Proceed(ok);
-      continue;
-    }
-    if (++in_a_row < kInARow && queue_->AsyncNext(&tag, &ok, kLongAgo) == grpc::CompletionQueue::GOT_EVENT) {
-      static_cast<Tag*>(tag)->Proceed(ok);
-      continue;
-    }
-    in_a_row = 0;
-    ServeOldest();
-  }
-}
-
-void Queue::ServeOldest() {
-  const Place oldest = waiting_.front();
-  waiting_.pop_front();
-  if (std::chrono::steady_clock::now() - oldest.since > most_wait_) {
-    oldest.call->TurnAway();
-  } else {
-    oldest.call->Work();
-  }
-}
-
-void CallCount::Add() {
-  std::lock_guard lock(mutex_);
-  ++count_;
-}
-
-void CallCount::Remove() {
-  std::lock_guard lock(mutex_);
-  if (--count_ == 0) zero_.notify_all();
-}
-
-void CallCount::AwaitZero() {
-  std::unique_lock lock(mutex_);
-  zero_.wait(lock, [&] { return count_ == 0; });
-}
-
 absl::Status MalformedRequest() {
   return Fail(absl::StatusCode::kInvalidArgument, "REQUEST_MALFORMED",
               "the request is not a message of this method; generate the stubs again from proto/");
+}
+
+bool IsTls(const GrpcServerOptions& options, const grpc::ServerContext& context) {
+  if (!options.also_tls) return options.tls;
+  const auto peer = context.auth_context();
+  if (peer == nullptr) return false;
+  const auto kind = peer->FindPropertyValues(GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
+  return kind.size() == 1 && kind.front() == "ssl";
 }
 
 CallContext ContextOf(const grpc::ServerContext& context, bool tls, bool certificates, CancelToken cancel) {
@@ -163,13 +116,6 @@ class NoPlugins final : public grpc::ServerBuilderOption {
 
 }  // namespace
 
-// The server goes before its queues.
-struct GrpcServer::Running {
-  std::vector<std::unique_ptr<internal::Queue>> queues;
-  std::vector<std::thread> threads;
-  std::unique_ptr<grpc::Server> server;
-};
-
 // The health protocol for the server as a whole. Watch is refused, which clients of the protocol take for
 // good health; whoever must know of a drain asks Check, and GOAWAY tells the others.
 class GrpcServer::Health {
@@ -239,10 +185,34 @@ class GrpcServer::Health {
 };
 
 GrpcServer::GrpcServer(GrpcServerOptions options)
-    : options_(std::move(options)), health_(std::make_unique<Health>()) {
+    : options_(std::move(options)),
+      health_(std::make_unique<Health>()),
+      builder_(std::make_unique<grpc::ServerBuilder>()) {
+  const unsigned wanted = options_.queues > 0 ? static_cast<unsigned>(options_.queues)
+                                              : std::max(1u, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < wanted; ++i) {
+    queues_.push_back(std::make_unique<internal::Queue>(builder_->AddCompletionQueue(), options_.most_wait));
+    outgoing_.queues_.push_back(queues_.back().get());
+  }
   health_->AddTo(*this);
 }
-GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
+
+GrpcServer::~GrpcServer() {
+  Stop(std::chrono::milliseconds(0));
+  DrainQueues();  // where it never started
+}
+
+void GrpcServer::DrainQueues() {
+  calls_.AwaitZero();  // a queue must not be shut down while a call may still answer into it
+  for (auto& queue : queues_) queue->completions().Shutdown();
+  for (auto& thread : threads_) thread.join();
+  if (threads_.empty()) {
+    for (auto& queue : queues_) queue->Run();
+  }
+  server_.reset();  // it goes before its queues
+  threads_.clear();
+  queues_.clear();
+}
 
 absl::Status GrpcServer::Start() {
   // Few: Debian's gRPC, built with its assertions, searches all the tags that a queue still owes for each
@@ -254,10 +224,12 @@ absl::Status GrpcServer::Start() {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // Protobuf would write a line of its own to standard error for every malformed message that anybody sends.
   google::protobuf::SetLogHandler(nullptr);
-  grpc::ServerBuilder builder;
+  grpc::ServerBuilder& builder = *builder_;
   builder.SetOption(std::make_unique<NoPlugins>());
   builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.AddListeningPort(options_.address, options_.credentials, &port_);
+  if (options_.also_tls)
+    builder.AddListeningPort(options_.also_tls->address, options_.also_tls->credentials, &also_port_);
   for (grpc::Service* service : services_) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(options_.max_request_bytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT,
@@ -265,29 +237,33 @@ absl::Status GrpcServer::Start() {
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 24 * 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 60 * 60 * 1000);
-  auto running = std::make_unique<Running>();
-  const unsigned wanted = options_.queues > 0 ? static_cast<unsigned>(options_.queues)
-                                              : std::max(1u, std::thread::hardware_concurrency());
-  for (unsigned i = 0; i < wanted; ++i)
-    running->queues.push_back(
-        std::make_unique<internal::Queue>(builder.AddCompletionQueue(), options_.most_wait));
-  running->server = builder.BuildAndStart();
-  if (running->server == nullptr || port_ == 0) {
-    for (auto& queue : running->queues) {
-      queue->completions().Shutdown();
-      queue->Run();
-    }
-    return Fail(
-        absl::StatusCode::kUnavailable, "LISTEN_FAILED",
-        "cannot listen on " + options_.address + " for gRPC: the port is taken or the address not local");
+  if (options_.bulk) {
+    // It would guess the network's capacity and let each stream fill it, read or not: 29 MB of one that
+    // stands still.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    // Or each 16 KiB of a message is a piece of its own, from the socket to OSS. No larger: so much of a
+    // GOAWAY or of headers the library holds for whoever connects, before anybody is known.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 64 << 10);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, options_.bulk->lookahead_bytes);
+    if (options_.bulk->fuse_bytes > 0)
+      builder.SetResourceQuota(grpc::ResourceQuota("bulk").Resize(options_.bulk->fuse_bytes));
   }
-  for (auto& queue : running->queues) {
+  server_ = builder.BuildAndStart();
+  builder_.reset();
+  if (server_ == nullptr || port_ == 0 || (options_.also_tls && also_port_ == 0)) {
+    DrainQueues();
+    return Fail(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
+                "cannot listen on " + options_.address +
+                    (options_.also_tls ? " and " + options_.also_tls->address : "") +
+                    " for gRPC: the port is taken or the address not local");
+  }
+  for (auto& queue : queues_) {
     for (const auto& post : posts_) {
       for (int i = 0; i < kPostedPerMethod; ++i) post(*queue);
     }
-    running->threads.emplace_back([&queue = *queue] { queue.Run(); });
+    for (int i = 0; i < std::max(1, options_.threads); ++i)
+      threads_.emplace_back([&queue = *queue] { queue.Run(); });
   }
-  running_ = std::move(running);
   health_->serving = true;
   return absl::OkStatus();
 }
@@ -295,13 +271,10 @@ absl::Status GrpcServer::Start() {
 void GrpcServer::AnnounceEnd() { health_->serving = false; }
 
 void GrpcServer::Stop(std::chrono::milliseconds grace) {
-  if (running_ == nullptr) return;
+  if (server_ == nullptr) return;
   AnnounceEnd();
-  running_->server->Shutdown(std::chrono::system_clock::now() + grace);
-  calls_.AwaitZero();  // a queue must not be shut down while a call may still answer into it
-  for (auto& queue : running_->queues) queue->completions().Shutdown();
-  for (auto& thread : running_->threads) thread.join();
-  running_.reset();
+  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  DrainQueues();
 }
 
 }  // namespace sluice::rpc

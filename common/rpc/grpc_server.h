@@ -5,81 +5,28 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/rpc/arrival.h"
+#include "common/rpc/byte_stream.h"
 #include "common/rpc/call_context.h"
+#include "common/rpc/call_queue.h"
+#include "common/rpc/outgoing_calls.h"
 #include "common/rpc/status_mapping.h"
+#include "common/rpc/stream_call.h"
 
 namespace sluice::rpc {
 
 namespace internal {
-
-// Something that a completion queue gives back. Deletes itself when its work is done.
-class Tag {
- public:
-  virtual ~Tag() = default;
-  virtual void Proceed(bool ok) = 0;
-};
-
-// A call that waits for its turn at its queue's thread.
-class Waiting {
- public:
-  virtual ~Waiting() = default;
-  virtual void Work() = 0;
-  // Instead, when its turn comes too late.
-  virtual void TurnAway() = 0;
-};
-
-// A completion queue with its thread. What it gives back is taken first, since a call may be answered as it
-// arrives; calls that need work wait behind it, in order, no longer and no more than is of use to anybody.
-class Queue {
- public:
-  // Each holds some kilobytes of gRPC's.
-  static constexpr size_t kMostWaiting = 2048;
-
-  Queue(std::unique_ptr<grpc::ServerCompletionQueue> queue, std::chrono::milliseconds most_wait)
-      : queue_(std::move(queue)), most_wait_(most_wait) {}
-
-  grpc::ServerCompletionQueue& completions() { return *queue_; }
-  // On the queue's thread alone.
-  void Wait(Waiting& call);
-  // Until the queue was shut down, which must not be before the last call has gone.
-  void Run();
-
- private:
-  struct Place {
-    Waiting* call;
-    std::chrono::steady_clock::time_point since;
-  };
-  void ServeOldest();
-
-  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  const std::chrono::milliseconds most_wait_;
-  std::deque<Place> waiting_;
-};
-
-// How many calls exist, posted or served; the server ends when none is left.
-class CallCount {
- public:
-  void Add();
-  void Remove();
-  void AwaitZero();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable zero_;
-  size_t count_ = 0;  // guarded by mutex_
-};
 
 absl::Status MalformedRequest();
 // `certificates` where the listener asks for them; looking for one costs.
@@ -91,12 +38,29 @@ std::optional<Rendered> TryShortcut(const Shortcut& shortcut, const grpc::Server
 
 }  // namespace internal
 
+// For methods that carry many bytes: what the peer sends ahead of being read is bounded, whatever the
+// network.
+struct BulkTraffic {
+  // Bytes of one stream that are taken before anybody reads them.
+  int lookahead_bytes = 64 * 1024;
+  // What all connections together may hold; beyond it the library ends streams with `RESOURCE_EXHAUSTED`. A
+  // fuse, for peers that keep to nothing: streams hold themselves back long before.
+  size_t fuse_bytes = 0;
+};
+
+// Where else a server listens.
+struct ListeningAddress {
+  // `host:port`; port 0 takes a free one.
+  std::string address;
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+};
+
 struct GrpcServerOptions {
   // `host:port`; port 0 takes a free one.
   std::string address;
   std::shared_ptr<grpc::ServerCredentials> credentials;
   bool tls = false;
-  // Completion queues, each with one thread; 0 for one per core.
+  // Completion queues; 0 for one per core.
   int queues = 0;
   // Largest request message.
   int max_request_bytes = 64 * 1024;
@@ -106,9 +70,21 @@ struct GrpcServerOptions {
   // `UNAVAILABLE`. Called on the queues' threads.
   std::chrono::milliseconds most_wait{500};
   std::function<absl::Status()> too_late;
+  // Absent for a server of small messages.
+  std::optional<BulkTraffic> bulk;
+  // A second address, with TLS; then each call is asked by which it came.
+  std::optional<ListeningAddress> also_tls;
+  // Threads of each queue. A second one costs small calls more than it brings; of large messages both the
+  // reading and the work are shared.
+  int threads = 1;
 };
 
-// A gRPC server on completion queues for unary methods. The handlers run on the queue's thread, which must
+namespace internal {
+// Whether a call came over TLS.
+bool IsTls(const GrpcServerOptions& options, const grpc::ServerContext& context);
+}  // namespace internal
+
+// A gRPC server on completion queues. The handlers run on the queues' threads, which must
 // not be blocked, and answer from any thread. Answers grpc.health.v1.Health/Check for the server as a whole
 // from those same queues: the library's own health service would poll their sockets from threads of its own,
 // at half the cost of a call.
@@ -126,6 +102,11 @@ class GrpcServer {
                                 grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>*, grpc::CompletionQueue*,
                                 grpc::ServerCompletionQueue*, void*);
 
+  // The same for a method of streams, both ways.
+  template <typename Service>
+  using AskStream = void (Service::*)(grpc::ServerContext*, internal::StreamMethod::Stream*,
+                                      grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+
   explicit GrpcServer(GrpcServerOptions options);
   ~GrpcServer();
 
@@ -135,10 +116,16 @@ class GrpcServer {
   template <typename Request, typename Answer, typename Service>
   void AddMethod(Service& service, Ask<Service> ask, Handler<Request, Answer> handler,
                  Shortcut shortcut = nullptr);
+  template <typename Service>
+  void AddStream(Service& service, AskStream<Service> ask, StreamHandler handler);
+  // For what this server asks of others; theirs are under way as its own calls are, and Stop waits for them.
+  OutgoingCalls& outgoing() { return outgoing_; }
 
   // `UNAVAILABLE` `LISTEN_FAILED` when the address is taken or not local.
   absl::Status Start();
   int port() const { return port_; }
+  // Of the second address; 0 without one.
+  int also_port() const { return also_port_; }
   // Says `NOT_SERVING` to health checks, and serves on.
   void AnnounceEnd();
   // AnnounceEnd; takes no new call, lets those under way finish until `grace` has
@@ -152,12 +139,21 @@ class GrpcServer {
   const GrpcServerOptions options_;
   std::vector<grpc::Service*> services_;
   std::vector<std::function<void(internal::Queue&)>> posts_;
+  // Ends the queues, which nobody uses any more.
+  void DrainQueues();
+
   internal::CallCount calls_;
   class Health;
   const std::unique_ptr<Health> health_;
-  struct Running;
-  std::unique_ptr<Running> running_;
+  // Until Start.
+  std::unique_ptr<grpc::ServerBuilder> builder_;
+  std::vector<std::unique_ptr<internal::Queue>> queues_;
+  std::vector<std::thread> threads_;
+  OutgoingCalls outgoing_{calls_};
+  // Goes before its queues; null before Start and after Stop.
+  std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
+  int also_port_ = 0;
 };
 
 // One call from the moment it is waited for to the moment it is answered and gone; where a shortcut answered
@@ -187,22 +183,27 @@ class GrpcServer::UnaryCall final : public internal::Tag, public internal::Waiti
     answering_ = true;
     if (method_->shortcut) {
       if (const auto answer =
-              internal::TryShortcut(method_->shortcut, live_->context, method_->options.tls, live_->bytes)) {
+              internal::TryShortcut(method_->shortcut, live_->context,
+                                    internal::IsTls(method_->options, live_->context), live_->bytes)) {
         internal::Join(*answer).Swap(&live_->bytes);
         return live_->writer.Finish(live_->bytes, grpc::Status::OK, this);
       }
     }
     // From here on it may take its time, so another one is posted in its place.
     Post(method_, queue_);
-    cancel_.emplace();
+    {
+      std::lock_guard lock(mutex_);
+      cancel_.emplace();
+      if (gone_) cancel_->Cancel();
+    }
     queue_.Wait(*this);
   }
 
   void Work() override {
     if (users_ == 1) return Refuse(absl::CancelledError("the caller has gone"), NewRequestId());
     const GrpcServerOptions& options = method_->options;
-    CallContext context =
-        internal::ContextOf(live_->context, options.tls, options.certificates, cancel_->token());
+    CallContext context = internal::ContextOf(live_->context, internal::IsTls(options, live_->context),
+                                              options.certificates, cancel_->token());
     Request request;
     if (!grpc::SerializationTraits<Request>::Deserialize(&live_->bytes, &request).ok())
       return Refuse(internal::MalformedRequest(), context.request_id);
@@ -228,7 +229,7 @@ class GrpcServer::UnaryCall final : public internal::Tag, public internal::Waiti
    public:
     explicit Ended(UnaryCall& call) : call_(call) {}
     void Proceed(bool) override {
-      if (call_.cancel_ && call_.live_->context.IsCancelled()) call_.cancel_->Cancel();
+      call_.OnEnded();
       call_.Release();
     }
 
@@ -254,16 +255,27 @@ class GrpcServer::UnaryCall final : public internal::Tag, public internal::Waiti
     live_->context.AddTrailingMetadata("x-request-id", request_id);
     live_->writer.FinishWithError(ToGrpc(status), this);
   }
+  void OnEnded() {
+    if (!live_->context.IsCancelled()) return;
+    std::optional<CancelSource> cancel;
+    {
+      std::lock_guard lock(mutex_);
+      gone_ = true;
+      cancel = cancel_;
+    }
+    if (cancel) cancel->Cancel();
+  }
   void Await() {
     live_.emplace();
     answering_ = false;
+    gone_ = false;
     users_ = 2;
     live_->context.AsyncNotifyWhenDone(&ended_);
     grpc::ServerCompletionQueue& queue = queue_.completions();
     (method_->service.*(method_->ask))(&live_->context, &live_->bytes, &live_->writer, &queue, &queue, this);
   }
   // Both the answer and the end of the call use this object. After the later one it is gone, since another
-  // waits in its place, or waits itself again. Only the queue's thread comes here.
+  // waits in its place, or waits itself again.
   void Release() {
     if (--users_ > 0) return;
     cancel_ ? delete this : Await();
@@ -272,10 +284,12 @@ class GrpcServer::UnaryCall final : public internal::Tag, public internal::Waiti
   const std::shared_ptr<const Method> method_;
   internal::Queue& queue_;
   std::optional<Live> live_;
-  std::optional<CancelSource> cancel_;  // of a call that went to its handler
   Ended ended_{*this};
   bool answering_ = false;
-  int users_ = 2;
+  std::atomic<int> users_ = 2;
+  std::mutex mutex_;
+  bool gone_ = false;                   // guarded by mutex_, as below
+  std::optional<CancelSource> cancel_;  // of a call that went to its handler
 };
 
 template <typename Request, typename Answer, typename Service>
@@ -285,6 +299,16 @@ void GrpcServer::AddMethod(Service& service, Ask<Service> ask, Handler<Request, 
   auto method = std::make_shared<const typename Call::Method>(
       typename Call::Method{service, ask, std::move(handler), std::move(shortcut), calls_, options_});
   posts_.push_back([method](internal::Queue& queue) { Call::Post(method, queue); });
+}
+
+template <typename Service>
+void GrpcServer::AddStream(Service& service, AskStream<Service> ask, StreamHandler handler) {
+  const auto wait = [&service, ask](grpc::ServerContext* context, internal::StreamMethod::Stream* stream,
+                                    grpc::ServerCompletionQueue* queue,
+                                    void* tag) { (service.*ask)(context, stream, queue, queue, tag); };
+  const auto method = std::make_shared<const internal::StreamMethod>(
+      internal::StreamMethod{wait, std::move(handler), options_, calls_});
+  posts_.push_back([method](internal::Queue& queue) { internal::StreamCall::Post(method, queue); });
 }
 
 }  // namespace sluice::rpc

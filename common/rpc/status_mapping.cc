@@ -31,6 +31,15 @@ grpc::Status ToGrpc(const absl::Status& given) {
                       details.SerializeAsString());
 }
 
+absl::Status FromGrpc(const grpc::Status& from) {
+  absl::Status status(static_cast<absl::StatusCode>(from.error_code()), from.error_message());
+  google::rpc::Status details;
+  if (!details.ParseFromString(from.error_details())) return status;
+  for (const auto& detail : details.details())
+    status.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  return status;
+}
+
 int HttpStatusOf(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kOk:

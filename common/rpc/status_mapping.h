@@ -16,6 +16,9 @@ absl::Status Presentable(const absl::Status& status);
 
 // With google.rpc.ErrorInfo and RetryInfo as details.
 grpc::Status ToGrpc(const absl::Status& status);
+// The way back: what another service of ours said, its details where Reason and RetryDelay look for them. A
+// status of the library's own has no reason.
+absl::Status FromGrpc(const grpc::Status& status);
 
 // The usual HTTP status of a code: 400, 401, 403, 404, 409, 412 (FAILED_PRECONDITION), 429, 499, 500, 501,
 // 503, 504.

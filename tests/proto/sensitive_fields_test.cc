@@ -9,6 +9,7 @@
 #include "sluice/config/v1/client_config.pb.h"
 #include "sluice/config/v1/sandbox_config.pb.h"
 #include "sluice/config/v1/token_broker_config.pb.h"
+#include "sluice/config/v1/upload_gateway_config.pb.h"
 #include "sluice/options/v1/field_options.pb.h"
 #include "sluice/token/v1/token_broker.pb.h"
 #include "sluice/upload/v1/upload_gateway.pb.h"
@@ -50,6 +51,7 @@ TEST(SensitiveFieldsTest, EveryFieldNamedLikeASecretIsMarked) {
   (void)config::v1::TokenBrokerConfig::descriptor();
   (void)config::v1::SandboxConfig::descriptor();
   (void)config::v1::ClientConfig::descriptor();
+  (void)config::v1::UploadGatewayConfig::descriptor();
   (void)upload::v1::UploadRequest::descriptor();
   (void)upload_gateway::v1::SealedUpload::descriptor();
   std::vector<std::string> unmarked;

@@ -38,6 +38,7 @@ class AuthenticatorTest : public ::testing::Test {
     providers.certificate = CertificateProvider{"mesh", CertificateProvider::Kind::kUri};
     providers.anonymous = std::move(anonymous);
     providers.tickets = tickets_;
+    providers.gateways = gateways_;
     return std::make_unique<Authenticator>(std::move(providers), clock_);
   }
   static absl::StatusOr<Caller> Judge(const Authenticator& authenticator, const Proof& proof) {
@@ -50,12 +51,24 @@ class AuthenticatorTest : public ::testing::Test {
   absl::StatusOr<Caller> JudgeHeader(std::optional<std::string> anonymous, const std::string& value) {
     return Judge(*Make(std::move(anonymous)), {value, "", ""});
   }
-  std::string Token(const char* issuer = "https://id") {
+  std::string Token(const char* issuer = "https://id", const char* audience = "sluice") {
     return maker_.Token(
-        {{"iss", issuer}, {"sub", "alice"}, {"aud", "sluice"}, {"exp", 1767229200}, {"tenant", "acme"}});
+        {{"iss", issuer}, {"sub", "alice"}, {"aud", audience}, {"exp", 1767229200}, {"tenant", "acme"}});
+  }
+  std::string Sealed(bool for_gateway) {
+    Ticket ticket;
+    ticket.subject = {"app", "alice", {}};
+    ticket.grant = "photos";
+    ticket.path = "cat.jpg";
+    ticket.operations = {"UPLOAD"};
+    ticket.issued = clock_.Now();
+    ticket.expires = clock_.Now() + std::chrono::hours(1);
+    ticket.for_gateway = for_gateway;
+    return std::string(tickets_->Seal(ticket).Reveal());
   }
   JwtMaker maker_{"ES256"};
   std::shared_ptr<GivenKeys> keys_;
+  std::optional<GatewayRules> gateways_;
   const std::shared_ptr<const TicketRing> tickets_ = TicketRing::Ephemeral("sluice");
   sluice::testing::FakeClock clock_;
 };
@@ -223,6 +236,88 @@ TEST_F(AuthenticatorTest, EveryKindOfCallerIsTheSameObjectWhileItIsRemembered) {
   clock_.Advance(std::chrono::hours(2));
   EXPECT_THAT(Judge(*authenticator, {"", sealed.Reveal(), ""}),
               FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_EXPIRED"));
+}
+
+class GatewaysTest : public AuthenticatorTest {
+ protected:
+  GatewaysTest() {
+    gateways_ = GatewayRules{{"spiffe://sluice/gateway", "gateway.internal"}, {"sluice-gateway"}};
+  }
+  const std::string gateway_ = sluice::testing::TestCertificate("URI:spiffe://sluice/gateway").certificate;
+  const std::string other_ = sluice::testing::TestCertificate("URI:spiffe://sluice/other").certificate;
+};
+
+TEST_F(GatewaysTest, ACallersJwtForTheGatewayIsTakenFromAGatewayAlone) {
+  const std::string for_gateway = "Bearer " + Token("https://id", "sluice-gateway");
+  const auto authenticator = Make("anon");
+  const auto caller = Judge(*authenticator, {for_gateway, "", gateway_});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_EQ(caller->subject, "alice");
+  EXPECT_EQ(caller->provider, "app");
+  EXPECT_TRUE(caller->by_gateway);
+  // Also once it is remembered.
+  for (const std::string& certificate : {std::string(), other_}) {
+    EXPECT_THAT(Judge(*authenticator, {for_gateway, "", certificate}),
+                FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED"));
+  }
+}
+
+TEST_F(GatewaysTest, ACallersJwtForTheBrokerIsNotTakenFromAGateway) {
+  const auto authenticator = Make("anon");
+  const std::string own = "Bearer " + Token();
+  const auto direct = Judge(*authenticator, {own, "", ""});
+  ASSERT_THAT(direct, IsOk());
+  EXPECT_FALSE(direct->by_gateway);
+  EXPECT_THAT(Judge(*authenticator, {own, "", gateway_}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED"));
+}
+
+TEST_F(GatewaysTest, ATicketForGatewaysIsTakenFromAGatewayAloneAndNoOtherIs) {
+  const auto authenticator = Make("anon");
+  const auto caller = Judge(*authenticator, {"", Sealed(true), gateway_});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_TRUE(caller->by_gateway);
+  EXPECT_EQ(caller->ticket->path, "cat.jpg");
+  for (const std::string& certificate : {std::string(), other_}) {
+    EXPECT_THAT(Judge(*authenticator, {"", Sealed(true), certificate}),
+                FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_REJECTED"));
+  }
+  EXPECT_THAT(Judge(*authenticator, {"", Sealed(false), gateway_}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_REJECTED"));
+}
+
+TEST_F(GatewaysTest, AGatewayIsNobodyByItself) {
+  EXPECT_THAT(Judge(*Make(std::nullopt), {"", "", gateway_}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING"));
+  const auto caller = Judge(*Make("anon"), {"", "", gateway_});
+  ASSERT_THAT(caller, IsOk());
+  EXPECT_TRUE(caller->anonymous);
+  EXPECT_TRUE(caller->by_gateway);
+  // Another certificate is what the provider of certificates makes of it.
+  const auto mesh = Judge(*Make("anon"), {"", "", other_});
+  ASSERT_THAT(mesh, IsOk());
+  EXPECT_EQ(mesh->subject, "spiffe://sluice/other");
+  EXPECT_FALSE(mesh->by_gateway);
+}
+
+TEST_F(GatewaysTest, OnlyACertificateWithThatOneNameIsAGateways) {
+  const std::string for_gateway = "Bearer " + Token("https://id", "sluice-gateway");
+  const auto judge = [&](const char* names) {
+    return Judge(*Make("anon"), {for_gateway, "", sluice::testing::TestCertificate(names).certificate});
+  };
+  EXPECT_THAT(judge("DNS:gateway.internal"), IsOk());
+  for (const char* names :
+       {"URI:spiffe://sluice/gateway2", "URI:spiffe://SLUICE/gateway",
+        "URI:spiffe://sluice/gateway,URI:spiffe://sluice/other", "DNS:x.gateway.internal"})
+    EXPECT_THAT(judge(names), FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED")) << names;
+}
+
+TEST_F(GatewaysTest, WithoutGatewaysInTheConfigNobodyIsOne) {
+  gateways_.reset();
+  EXPECT_THAT(Judge(*Make("anon"), {"Bearer " + Token("https://id", "sluice-gateway"), "", gateway_}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TOKEN_REJECTED"));
+  EXPECT_THAT(Judge(*Make("anon"), {"", Sealed(true), gateway_}),
+              FailsWith(absl::StatusCode::kUnauthenticated, "TICKET_REJECTED"));
 }
 
 }  // namespace

@@ -57,6 +57,13 @@ TEST_F(TicketTest, WhatWasSealedIsOpenedUnchanged) {
   EXPECT_EQ(opened->expires, ticket.expires);
 }
 
+TEST_F(TicketTest, WhoItIsForIsSealedToo) {
+  Ticket ticket = Alices();
+  EXPECT_FALSE(ring_->Open(ring_->Seal(ticket).Reveal(), clock_.Now())->for_gateway);
+  ticket.for_gateway = true;
+  EXPECT_TRUE(ring_->Open(ring_->Seal(ticket).Reveal(), clock_.Now())->for_gateway);
+}
+
 TEST_F(TicketTest, EveryKeyOfTheRingOpensAndOthersDoNot) {
   const std::string by_one = Sealed();
   const auto turned =

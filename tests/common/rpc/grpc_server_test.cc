@@ -33,7 +33,9 @@ class GrpcServerTest : public ::testing::Test {
     stub_ = TokenBroker::NewStub(channel_);
   }
   static GrpcServerOptions Options() {
-    return {"127.0.0.1:0", grpc::InsecureServerCredentials(), false, 2, 64 * 1024};
+    GrpcServerOptions out{"127.0.0.1:0", grpc::InsecureServerCredentials(), false, 2, 64 * 1024};
+    out.threads = 2;
+    return out;
   }
 
   Service service_;
