@@ -16,7 +16,8 @@ constexpr char kUsage[] =
     "GET /healthz\n"
     "GET /clock, POST /clock?advance=55m\n"
     "GET /faults, POST /faults?service=sts&kind=throttle&value=100[&count=N][&for=10s], DELETE /faults\n"
-    "GET /stats, DELETE /stats\n";
+    "  of service=oss also [&operation=part][&key=TEXT]\n"
+    "GET /stats[?key=OBJECT], DELETE /stats\n";
 
 http::Answer Text(int status, std::string text) { return {status, {}, std::move(text), nullptr}; }
 http::Answer Json(const json::value& body) {
@@ -29,6 +30,8 @@ json::object Describe(const FaultScript::Line& line) {
                    {"value", line.order.value},
                    {"struck", line.struck},
                    {"armed", line.armed}};
+  if (!line.order.operation.empty()) out["operation"] = line.order.operation;
+  if (!line.order.key.empty()) out["key"] = line.order.key;
   if (line.order.count) out["count"] = *line.order.count;
   if (line.order.lasts) out["for_ms"] = line.order.lasts->count();
   return out;
@@ -46,7 +49,7 @@ http::Answer AdminEndpoint::Serve(const http::RequestHead& head) {
   if (auto refused = password_.Refuse(head)) return *std::move(refused);
   if (target && target->path == "/clock") return Clock(head.method, *target);
   if (target && target->path == "/faults") return Faults(head.method, *target);
-  if (target && target->path == "/stats") return Stats(head.method);
+  if (target && target->path == "/stats") return Stats(head.method, *target);
   return Text(404, kUsage);
 }
 
@@ -83,13 +86,20 @@ http::Answer AdminEndpoint::Faults(const std::string& method, const http::Target
   return Json(json::object{{"faults", std::move(lines)}});
 }
 
-http::Answer AdminEndpoint::Stats(const std::string& method) {
+http::Answer AdminEndpoint::Stats(const std::string& method, const http::Target& target) {
+  if (const auto key = target.Find("key"); key && method == "GET")
+    return Json(json::object{{"oss", ToJson(oss_.ReadKey(std::string(*key)))}});
   if (method == "DELETE") {
     stats_.Reset();
+    oss_.Reset();
   } else if (method != "GET") {
     return Text(404, kUsage);
   }
-  return Json(json::object{{"sts", ToJson(stats_.Read())}});
+  const ObjectShelf::Sizes sizes = shelf_.sizes();
+  return Json(json::object{{"sts", ToJson(stats_.Read())},
+                           {"oss", ToJson(oss_.Read())},
+                           {"objects", sizes.objects},
+                           {"unfinished_uploads", sizes.uploads}});
 }
 
 }  // namespace sluice::sandbox

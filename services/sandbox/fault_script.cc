@@ -4,6 +4,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "common/base/status.h"
@@ -68,6 +69,22 @@ struct FaultScript::State {
   std::map<std::pair<std::string, FaultKind>, ArmedFault> armed;
   std::list<Held> held;
   bool stopped = false;
+  bool listens_to_names = false;
+  // Calls that a name has struck: operation and key.
+  std::set<std::string> struck;
+
+  // The fault that this call's key names, where it has not struck yet.
+  std::optional<ArmedFault> NamedLocked(std::string_view service, std::string_view api, std::string_view key,
+                                        Timers::SteadyTime now) const {
+    if (!listens_to_names || service != "oss") return std::nullopt;
+    auto order = FaultOfName(key);
+    if (!order || struck.contains(std::string(api) + " " + std::string(key))) return std::nullopt;
+    return ArmedFault(*std::move(order), now);
+  }
+  void NoteLocked(std::string_view api, std::string_view key) {
+    constexpr size_t kMost = 100'000;
+    if (struck.size() < kMost) struck.insert(std::string(api) + " " + std::string(key));
+  }
 };
 
 FaultScript::FaultScript(Timers& timers, telemetry::Log& log)
@@ -121,15 +138,41 @@ std::vector<FaultScript::Line> FaultScript::List() const {
   return out;
 }
 
-void FaultScript::Serve(std::string_view service, std::string_view api, Make make,
+void FaultScript::ListenToNames(bool listen) {
+  std::lock_guard lock(state_->mutex);
+  state_->listens_to_names = listen;
+}
+
+std::optional<uint64_t> FaultScript::BodyReset(std::string_view service, std::string_view api,
+                                               std::string_view key) {
+  std::lock_guard lock(state_->mutex);
+  const auto now = state_->timers.Now();
+  for (auto& [place, fault] : state_->armed) {
+    if (place.first != service) continue;
+    if (const auto bytes = fault.BodyBytes(api, key, now)) return bytes;
+  }
+  if (auto named = state_->NamedLocked(service, api, key, now)) {
+    if (const auto bytes = named->BodyBytes(api, key, now)) {
+      state_->NoteLocked(api, key);
+      return bytes;
+    }
+  }
+  return std::nullopt;
+}
+
+void FaultScript::Serve(std::string_view service, std::string_view api, std::string_view key, Make make,
                         http::Exchange::Respond respond) {
   Held call{std::string(service), {}, std::move(make), std::move(respond)};
   {
     std::lock_guard lock(state_->mutex);
     const auto now = state_->timers.Now();
     call.decision.at = now;
-    for (auto& [key, fault] : state_->armed) {
-      if (key.first == service) fault.Apply(api, now, call.decision);
+    for (auto& [place, fault] : state_->armed) {
+      if (place.first == service) fault.Apply(api, key, now, call.decision);
+    }
+    if (auto named = state_->NamedLocked(service, api, key, now)) {
+      named->Apply(api, key, now, call.decision);
+      if (named->struck() > 0) state_->NoteLocked(api, key);
     }
   }
   const Outcome outcome = call.decision.outcome;

@@ -46,7 +46,18 @@ class FaultScript {
 
   // Serves one call, now or later: `make` is called at once, or when a stall ends; its answer goes to
   // `respond`, after the latency. A stalled call whose sandbox stops is reset.
-  void Serve(std::string_view service, std::string_view api, Make make, http::Exchange::Respond respond);
+  void Serve(std::string_view service, std::string_view api, Make make, http::Exchange::Respond respond) {
+    Serve(service, api, "", std::move(make), std::move(respond));
+  }
+  // The same for a call about an object, with its key.
+  void Serve(std::string_view service, std::string_view api, std::string_view key, Make make,
+             http::Exchange::Respond respond);
+  // After how many bytes of its body a call is to be reset, if it is; asked once for each call that has a
+  // body.
+  std::optional<uint64_t> BodyReset(std::string_view service, std::string_view api, std::string_view key);
+  // Whether names of objects order faults, as FaultOfName reads them; each then strikes the first call of
+  // each operation on that key. Off at first.
+  void ListenToNames(bool listen);
   // Resets what is held, and from now on every call that a stall would hold.
   void Stop();
 

@@ -17,16 +17,28 @@ struct Kind {
   FaultKind kind;
   std::string_view name;
 };
-constexpr std::array<Kind, 9> kKinds = {{{FaultKind::kLatency, "latency"},
-                                         {FaultKind::kClock, "clock"},
-                                         {FaultKind::kReset, "reset"},
-                                         {FaultKind::kStall, "stall"},
-                                         {FaultKind::kThrottle, "throttle"},
-                                         {FaultKind::kError, "error"},
-                                         {FaultKind::kGarbage, "garbage"},
-                                         {FaultKind::kV1Off, "v1-off"},
-                                         {FaultKind::kV2Off, "v2-off"}}};
-constexpr std::array<std::string_view, 3> kServices = {"sts", "metadata", "uri"};
+constexpr std::array<Kind, 16> kKinds = {{{FaultKind::kLatency, "latency"},
+                                          {FaultKind::kClock, "clock"},
+                                          {FaultKind::kReset, "reset"},
+                                          {FaultKind::kStall, "stall"},
+                                          {FaultKind::kThrottle, "throttle"},
+                                          {FaultKind::kError, "error"},
+                                          {FaultKind::kGarbage, "garbage"},
+                                          {FaultKind::kV1Off, "v1-off"},
+                                          {FaultKind::kV2Off, "v2-off"},
+                                          {FaultKind::kBodyReset, "body-reset"},
+                                          {FaultKind::kLost, "lost"},
+                                          {FaultKind::kCut, "cut"},
+                                          {FaultKind::kWrongCrc, "wrong-crc"},
+                                          {FaultKind::kNoPartCrc, "no-part-crc"},
+                                          {FaultKind::kCallbackFailed, "callback-failed"},
+                                          {FaultKind::kErrorBody, "error-body"}}};
+constexpr std::array<std::string_view, 4> kServices = {"sts", "metadata", "uri", "oss"};
+constexpr std::array<std::string_view, 13> kOperations = {
+    "put", "initiate", "part", "list_parts",   "complete", "abort", "head",
+    "get", "delete",   "list", "list_uploads", "tagging",  "post"};
+
+bool IsOfOss(FaultKind kind) { return kind >= FaultKind::kBodyReset; }
 
 struct Garbage {
   std::string_view name;
@@ -107,11 +119,26 @@ absl::Status ReadValue(FaultOrder& order) {
       if (FindGarbage(order.garbage) == nullptr)
         return Invalid("the value of garbage is bytes, html, truncated, json or empty; bytes when missing");
       break;
+    case FaultKind::kBodyReset:
+    case FaultKind::kCut: {
+      const auto bytes = ReadNumber(value, uint64_t{1} << 40);
+      if (!bytes) return Invalid("the value of body-reset and cut is how many bytes pass, such as 1000");
+      order.bytes = *bytes;
+      break;
+    }
     case FaultKind::kReset:
     case FaultKind::kStall:
     case FaultKind::kV1Off:
     case FaultKind::kV2Off:
-      if (!value.empty()) return Invalid("reset, stall, v1-off and v2-off take no value");
+    case FaultKind::kLost:
+    case FaultKind::kWrongCrc:
+    case FaultKind::kNoPartCrc:
+    case FaultKind::kCallbackFailed:
+    case FaultKind::kErrorBody:
+      if (!value.empty())
+        return Invalid(
+            "only latency, clock, throttle, error, garbage, body-reset and cut take a value; the others take "
+            "no value");
       break;
   }
   return absl::OkStatus();
@@ -154,16 +181,32 @@ absl::StatusOr<FaultOrder> ParseFaultOrder(
       order.lasts = ReadSpan(value);
       if (order.lasts.value_or(std::chrono::milliseconds(0)).count() == 0)
         return Invalid("for is a duration such as 500ms or 10s, at most 24h");
+    } else if (name == "operation") {
+      order.operation = value;
+      if (std::find(kOperations.begin(), kOperations.end(), value) == kOperations.end())
+        return Invalid(
+            "operation is put, initiate, part, list_parts, complete, abort, head, get, delete, list, "
+            "list_uploads, tagging or post");
+    } else if (name == "key") {
+      order.key = value;
     } else {
-      return Invalid("the parameters are service, kind, value, count and for");
+      return Invalid("the parameters are service, kind, value, count, for, and of oss operation and key");
     }
   }
-  if (!IsFaultService(order.service)) return Invalid("service is sts, metadata or uri");
+  if (!IsFaultService(order.service)) return Invalid("service is sts, metadata, uri or oss");
   const auto known = FindFault(kind);
   if (!known) {
-    return Invalid("kind is latency, clock, reset, stall, throttle, error, garbage, v1-off or v2-off");
+    return Invalid(
+        "kind is latency, clock, reset, stall, throttle, error, garbage, v1-off or v2-off, and of oss "
+        "body-reset, "
+        "lost, cut, wrong-crc, no-part-crc, callback-failed or error-body");
   }
   order.kind = *known;
+  const bool of_oss = IsOfOss(order.kind) || !order.operation.empty() || !order.key.empty();
+  if (of_oss && order.service != "oss")
+    return Invalid(
+        "body-reset, lost, cut, wrong-crc, no-part-crc, callback-failed, error-body, operation and key are "
+        "for service=oss");
   if ((order.kind == FaultKind::kV1Off || order.kind == FaultKind::kV2Off) && order.service != "metadata")
     return Invalid("v1-off and v2-off are for service=metadata");
   if (absl::Status status = ReadValue(order); !status.ok()) return status;
@@ -178,8 +221,21 @@ bool ArmedFault::Over(Timers::SteadyTime now) const {
   return (end_ && *end_ <= now) || (order_.count && struck_ >= *order_.count);
 }
 
-void ArmedFault::Apply(std::string_view api, Timers::SteadyTime now, FaultDecision& decision) {
-  if (Over(now)) return;
+bool ArmedFault::Concerns(std::string_view api, std::string_view key) const {
+  return (order_.operation.empty() || order_.operation == api) &&
+         key.find(order_.key) != std::string_view::npos;
+}
+
+std::optional<uint64_t> ArmedFault::BodyBytes(std::string_view api, std::string_view key,
+                                              Timers::SteadyTime now) {
+  if (order_.kind != FaultKind::kBodyReset || Over(now) || !Concerns(api, key)) return std::nullopt;
+  ++struck_;
+  return order_.bytes;
+}
+
+void ArmedFault::Apply(std::string_view api, std::string_view key, Timers::SteadyTime now,
+                       FaultDecision& decision) {
+  if (Over(now) || !Concerns(api, key)) return;
   switch (order_.kind) {
     case FaultKind::kLatency:
       decision.latency = order_.latency;
@@ -193,6 +249,18 @@ void ArmedFault::Apply(std::string_view api, Timers::SteadyTime now, FaultDecisi
     case FaultKind::kV2Off:
       decision.v2_off = true;
       break;
+    case FaultKind::kWrongCrc:
+      decision.wrong_crc = true;
+      break;
+    case FaultKind::kNoPartCrc:
+      decision.no_part_crc = true;
+      break;
+    case FaultKind::kBodyReset:
+      return;  // judged while the body comes
+    case FaultKind::kLost:
+    case FaultKind::kCut:
+    case FaultKind::kCallbackFailed:
+    case FaultKind::kErrorBody:
     case FaultKind::kReset:
     case FaultKind::kStall:
     case FaultKind::kThrottle:
@@ -207,17 +275,42 @@ void ArmedFault::Apply(std::string_view api, Timers::SteadyTime now, FaultDecisi
           return;
         }
       }
-      decision.outcome = order_.kind == FaultKind::kReset      ? Outcome::kReset
-                         : order_.kind == FaultKind::kStall    ? Outcome::kStall
-                         : order_.kind == FaultKind::kThrottle ? Outcome::kThrottle
-                         : order_.kind == FaultKind::kError    ? Outcome::kError
-                                                               : Outcome::kGarbage;
+      decision.outcome = order_.kind == FaultKind::kReset            ? Outcome::kReset
+                         : order_.kind == FaultKind::kStall          ? Outcome::kStall
+                         : order_.kind == FaultKind::kThrottle       ? Outcome::kThrottle
+                         : order_.kind == FaultKind::kError          ? Outcome::kError
+                         : order_.kind == FaultKind::kLost           ? Outcome::kLost
+                         : order_.kind == FaultKind::kCut            ? Outcome::kCut
+                         : order_.kind == FaultKind::kCallbackFailed ? Outcome::kCallbackFailed
+                         : order_.kind == FaultKind::kErrorBody      ? Outcome::kErrorBody
+                                                                     : Outcome::kGarbage;
       decision.status = order_.status;
+      decision.bytes = order_.bytes;
       decision.garbage = order_.garbage;
       break;
     }
   }
   ++struck_;
+}
+
+std::optional<FaultOrder> FaultOfName(std::string_view key) {
+  const std::string_view name = key.substr(key.rfind('/') + 1);
+  const size_t at = name.find("fault-");
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view text = name.substr(at + 6, name.find('.', at) - (at + 6));
+  // The longest kind that fits, since some begin alike.
+  std::optional<FaultOrder> out;
+  for (const Kind& one : kKinds) {
+    const bool alone = text == one.name;
+    if (!alone &&
+        !(text.starts_with(one.name) && text.size() > one.name.size() && text[one.name.size()] == '-'))
+      continue;
+    std::vector<std::pair<std::string, std::string>> parameters{{"service", "oss"},
+                                                                {"kind", std::string(one.name)}};
+    if (!alone) parameters.emplace_back("value", text.substr(one.name.size() + 1));
+    if (auto order = ParseFaultOrder(parameters); order.ok()) out = *std::move(order);
+  }
+  return out;
 }
 
 http::Answer BrokenAnswer(const FaultDecision& decision) {

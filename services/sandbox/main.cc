@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   app.add_option("--admin-port", options.admin_port,
                  "port of health, clock, faults and stats; 0 takes a free one")
       ->capture_default_str();
+  app.add_flag("--faults-by-name", options.faults_by_name,
+               "objects called `fault-lost`, `fault-error-503` and so on meet that fault");
   app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
   try {
     app.parse(argc, argv);

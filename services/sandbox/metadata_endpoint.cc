@@ -70,7 +70,7 @@ http::Answer MetadataEndpoint::Answer(const http::RequestHead& head, const Fault
       return Refuse(head, 429, "TooManyRequests", "a throttle is armed");
     case Outcome::kError:
       return Refuse(head, decision.status, "InternalError", "an error is armed");
-    case Outcome::kServe:
+    default:  // what is left is OSS's alone
       break;
   }
   const std::string_view path = Path(head);

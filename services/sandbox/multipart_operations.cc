@@ -71,7 +71,8 @@ Outcome InitiateUpload(const OssContext& context, ContentPtr) {
                                                     context.call.key,
                                                     std::get<http::Headers>(std::move(headers)),
                                                     std::get<Tags>(std::move(tags)),
-                                                    {}});
+                                                    {},
+                                                    context.now});
   XmlWriter xml("InitiateMultipartUploadResult");
   return Xml(
       xml.Text("Bucket", context.call.bucket).Text("Key", context.call.key).Text("UploadId", id).Finish());

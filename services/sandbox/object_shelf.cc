@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "common/crypto/crc64.h"
 #include "common/crypto/encoding.h"
@@ -141,6 +142,24 @@ bool ObjectShelf::EndUpload(const std::string& id, const std::string& bucket, co
   if (found == uploads_.end() || found->second.bucket != bucket || found->second.key != key) return false;
   uploads_.erase(found);
   return true;
+}
+
+std::vector<std::pair<std::string, Upload>> ObjectShelf::ListUploads(const std::string& bucket) const {
+  std::vector<std::pair<std::string, Upload>> out;
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, upload] : uploads_) {
+    if (upload.bucket != bucket) continue;
+    out.emplace_back(id, Upload{upload.bucket, upload.key, {}, {}, {}, upload.initiated});
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.second.key, a.first) < std::tie(b.second.key, b.first);
+  });
+  return out;
+}
+
+ObjectShelf::Sizes ObjectShelf::sizes() const {
+  std::lock_guard lock(mutex_);
+  return {objects_.size(), uploads_.size()};
 }
 
 }  // namespace sluice::sandbox

@@ -66,6 +66,7 @@ struct Upload {
   http::Headers headers;
   Tags tags;
   std::map<int, Part> parts;
+  Time initiated;
 };
 
 // Objects and unfinished uploads, in memory. Thread-safe.
@@ -91,6 +92,13 @@ class ObjectShelf {
   Completion CompleteUpload(const std::string& id, const std::string& bucket, const std::string& key,
                             Object object, bool forbid_overwrite);
   bool EndUpload(const std::string& id, const std::string& bucket, const std::string& key);
+  // Unfinished uploads of a bucket, by key and then by id; the shelf's own.
+  std::vector<std::pair<std::string, Upload>> ListUploads(const std::string& bucket) const;
+  struct Sizes {
+    size_t objects = 0;
+    size_t uploads = 0;
+  };
+  Sizes sizes() const;
 
  private:
   mutable std::mutex mutex_;

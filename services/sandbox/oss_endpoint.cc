@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "common/base/iso_time.h"
@@ -19,6 +21,8 @@ namespace sluice::sandbox {
 namespace {
 
 struct Route {
+  // As faults and stats name it.
+  const char* operation = "other";
   const char* action = nullptr;
   Outcome (*act)(const OssContext&, ContentPtr) = nullptr;
   // The queries it understands, besides those of a signature.
@@ -65,35 +69,46 @@ OrFault<Route> ChooseRoute(const OssCall& call) {
   const bool upload = call.target.Has("uploadId");
   if (call.key.empty()) {
     if (method != "GET") return NotImplemented("this call on a bucket");
-    return Route{"oss:ListObjects",
+    if (call.target.Has("uploads")) {
+      return Route{"list_uploads",
+                   "oss:ListMultipartUploads",
+                   ListUploads,
+                   {"uploads", "prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads",
+                    "encoding-type"}};
+    }
+    return Route{"list",
+                 "oss:ListObjects",
                  ListObjects,
                  {"list-type", "prefix", "delimiter", "max-keys", "start-after", "continuation-token",
                   "marker", "encoding-type", "fetch-owner"}};
   }
   if (call.target.Has("tagging") && method == "PUT")
-    return Route{"oss:PutObjectTagging", PutTagging, {"tagging"}};
+    return Route{"tagging", "oss:PutObjectTagging", PutTagging, {"tagging"}};
   if (call.target.Has("tagging") && method == "GET")
-    return Route{"oss:GetObjectTagging", GetTagging, {"tagging"}};
+    return Route{"tagging", "oss:GetObjectTagging", GetTagging, {"tagging"}};
   if (call.target.Has("tagging") && method == "DELETE")
-    return Route{"oss:DeleteObjectTagging", DeleteTagging, {"tagging"}};
-  if (method == "PUT" && upload) return Route{"oss:PutObject", UploadPart, {"partNumber", "uploadId"}};
-  if (method == "PUT") return Route{"oss:PutObject", PutObject, {}};
-  if (method == "POST" && upload) return Route{"oss:PutObject", CompleteUpload, {"uploadId"}};
+    return Route{"tagging", "oss:DeleteObjectTagging", DeleteTagging, {"tagging"}};
+  if (method == "PUT" && upload)
+    return Route{"part", "oss:PutObject", UploadPart, {"partNumber", "uploadId"}};
+  if (method == "PUT") return Route{"put", "oss:PutObject", PutObject, {}};
+  if (method == "POST" && upload) return Route{"complete", "oss:PutObject", CompleteUpload, {"uploadId"}};
   if (method == "POST" && call.target.Has("uploads"))
-    return Route{"oss:PutObject", InitiateUpload, {"uploads"}};
+    return Route{"initiate", "oss:PutObject", InitiateUpload, {"uploads"}};
   if (method == "GET" && upload)
-    return Route{"oss:ListParts", ListParts, {"uploadId", "max-parts", "part-number-marker"}};
+    return Route{"list_parts", "oss:ListParts", ListParts, {"uploadId", "max-parts", "part-number-marker"}};
   if (method == "GET" && call.target.Has("x-oss-process"))
-    return Route{"oss:GetObject", ProcessImage, {"x-oss-process"}};
+    return Route{"get", "oss:GetObject", ProcessImage, {"x-oss-process"}};
   if (method == "GET") {
-    return Route{"oss:GetObject",
+    return Route{"get",
+                 "oss:GetObject",
                  GetObject,
                  {"response-content-type", "response-content-language", "response-expires",
                   "response-cache-control", "response-content-disposition", "response-content-encoding"}};
   }
-  if (method == "HEAD") return Route{"oss:GetObject", HeadObject, {}};
-  if (method == "DELETE" && upload) return Route{"oss:AbortMultipartUpload", AbortUpload, {"uploadId"}};
-  if (method == "DELETE") return Route{"oss:DeleteObject", DeleteObject, {}};
+  if (method == "HEAD") return Route{"head", "oss:GetObject", HeadObject, {}};
+  if (method == "DELETE" && upload)
+    return Route{"abort", "oss:AbortMultipartUpload", AbortUpload, {"uploadId"}};
+  if (method == "DELETE") return Route{"delete", "oss:DeleteObject", DeleteObject, {}};
   return Fault{405,
                "MethodNotAllowed",
                "The specified method is not allowed against this resource.",
@@ -198,28 +213,132 @@ http::Answer Complete(Outcome outcome, const http::RequestHead& head, Time now, 
   return answer;
 }
 
+// The answer that an order wants in the place of the one that the operation gave, which was carried out.
+http::Answer Spoil(http::Answer answer, const FaultDecision& decision, const http::RequestHead& head) {
+  using Wish = FaultDecision::Outcome;
+  if (decision.wrong_crc || decision.no_part_crc) {
+    constexpr std::string_view kCrc = "x-oss-hash-crc64ecma";
+    const auto found = std::find_if(answer.headers.begin(), answer.headers.end(),
+                                    [&](const auto& header) { return http::SameName(header.first, kCrc); });
+    if (found != answer.headers.end() && decision.no_part_crc) {
+      answer.headers.erase(found);
+    } else if (found != answer.headers.end()) {
+      found->second = std::to_string(std::strtoull(found->second.c_str(), nullptr, 10) ^ 1);
+    }
+    if (decision.no_part_crc) {
+      constexpr std::string_view kOpen = "<HashCrc64ecma>";
+      constexpr std::string_view kClose = "</HashCrc64ecma>";
+      for (size_t at = 0; (at = answer.body.find(kOpen)) != std::string::npos;)
+        answer.body.erase(at, answer.body.find(kClose, at) + kClose.size() - at);
+    }
+  }
+  const auto error = [&](int status, const char* code, const char* message) {
+    const Fault fault{status, code, message, "", "ordered", {}};
+    answer.status = status;
+    answer.source = nullptr;
+    answer.body = ErrorXml(fault, "0", http::FindHeader(head.headers, "Host"));
+  };
+  switch (decision.outcome) {
+    case Wish::kLost:
+      answer.reset = true;
+      break;
+    case Wish::kCut:
+      answer.cut_after = decision.bytes;
+      break;
+    case Wish::kCallbackFailed:
+      error(203, "CallbackFailed", "Error status : 502.");
+      break;
+    case Wish::kErrorBody:
+      error(200, "InternalError", "We encountered an internal error. Please try again.");
+      break;
+    default:
+      break;
+  }
+  return answer;
+}
+
+// One call that is no form: its body is gathered, then an order or the operation answers.
 class OssExchange final : public http::Exchange {
  public:
-  OssExchange(OrFault<Route> route, OssContext context, telemetry::Log& log)
-      : route_(std::move(route)), context_(std::move(context)), log_(log) {}
+  OssExchange(OrFault<Route> route, OssContext context, FaultScript& faults, OssStats& stats,
+              telemetry::Log& log)
+      : route_(std::move(route)),
+        context_(std::move(context)),
+        operation_(std::holds_alternative<Route>(route_) ? std::get<Route>(route_).operation : "other"),
+        faults_(faults),
+        stats_(stats),
+        log_(log),
+        body_ends_(faults.BodyReset("oss", operation_, context_.call.key)) {}
 
   absl::Status OnBody(std::string_view piece) override {
     if (std::holds_alternative<Fault>(route_)) return absl::CancelledError("refused");
+    if (body_ends_ && came_ + piece.size() >= *body_ends_) return absl::CancelledError("cut off by an order");
+    came_ += piece.size();
     body_.Add(piece);
     return absl::OkStatus();
   }
 
   void OnEnd(Respond respond) override {
-    auto* fault = std::get_if<Fault>(&route_);
-    respond(
-        Complete(fault != nullptr ? Outcome(*fault) : std::get<Route>(route_).act(context_, body_.Finish()),
-                 context_.call.head, context_.now, log_));
+    if (body_ends_) {
+      stats_.Count(operation_, context_.call.key, false, true, came_);
+      http::Answer cut;
+      cut.reset = true;
+      return respond(std::move(cut));
+    }
+    // Held by the answer: whoever waits out a stall may find the peer gone, and this with it.
+    struct Turn {
+      OrFault<Route> route;
+      OssContext context;
+      ContentPtr body;
+    };
+    auto turn = std::make_shared<Turn>(Turn{std::move(route_), std::move(context_), body_.Finish()});
+    const std::string key = turn->context.call.key;
+    faults_.Serve(
+        "oss", operation_, key,
+        [turn, operation = operation_, &stats = stats_, &log = log_,
+         came = came_](const FaultDecision& decision) {
+          using Wish = FaultDecision::Outcome;
+          const OssCall& call = turn->context.call;
+          const auto count = [&](bool refused, bool broken) {
+            stats.Count(operation, call.key, refused, broken, came);
+          };
+          if (decision.outcome == Wish::kReset || decision.outcome == Wish::kGarbage) {
+            count(false, true);
+            return BrokenAnswer(decision);
+          }
+          Outcome outcome = Fault{};
+          if (decision.outcome == Wish::kThrottle) {
+            outcome =
+                Fault{503, "SlowDown", "Please reduce your request rate.", "", "throttled by an order", {}};
+          } else if (decision.outcome == Wish::kError) {
+            outcome = Fault{decision.status,
+                            "InternalError",
+                            "We encountered an internal error. Please try again.",
+                            "",
+                            "ordered",
+                            {}};
+          } else if (auto* refused = std::get_if<Fault>(&turn->route)) {
+            outcome = *refused;
+          } else {
+            outcome = std::get<Route>(turn->route).act(turn->context, turn->body);
+          }
+          const bool refused = std::holds_alternative<Fault>(outcome);
+          count(refused, decision.outcome != Wish::kServe && !refused);
+          return Spoil(Complete(std::move(outcome), call.head, turn->context.now + decision.clock, log),
+                       decision, call.head);
+        },
+        std::move(respond));
   }
 
  private:
   OrFault<Route> route_;
   OssContext context_;
+  const std::string operation_;
+  FaultScript& faults_;
+  OssStats& stats_;
   telemetry::Log& log_;
+  const std::optional<uint64_t> body_ends_;
+  uint64_t came_ = 0;
   ContentWriter body_;
 };
 
@@ -289,7 +408,7 @@ std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
   auto route = judge();
   if (is_form)
     return std::make_unique<PostExchange>(std::move(context.call), world_, shelf_, context.now, log_);
-  return std::make_unique<OssExchange>(std::move(route), std::move(context), log_);
+  return std::make_unique<OssExchange>(std::move(route), std::move(context), faults_, stats_, log_);
 }
 
 uint64_t OssEndpoint::BodyLimit(const http::RequestHead& head) const {

@@ -3,7 +3,9 @@
 
 #include "common/http/server.h"
 #include "common/telemetry/log.h"
+#include "services/sandbox/fault_script.h"
 #include "services/sandbox/object_shelf.h"
+#include "services/sandbox/oss_stats.h"
 #include "services/sandbox/sandbox_clock.h"
 #include "services/sandbox/world.h"
 
@@ -14,8 +16,9 @@ namespace sluice::sandbox {
 class OssEndpoint final : public http::Handler {
  public:
   // Every refusal leaves a line in `log`. All must outlive it.
-  OssEndpoint(const World& world, const SandboxClock& clock, ObjectShelf& shelf, telemetry::Log& log)
-      : world_(world), clock_(clock), shelf_(shelf), log_(log) {}
+  OssEndpoint(const World& world, const SandboxClock& clock, ObjectShelf& shelf, FaultScript& faults,
+              OssStats& stats, telemetry::Log& log)
+      : world_(world), clock_(clock), shelf_(shelf), faults_(faults), stats_(stats), log_(log) {}
   std::unique_ptr<http::Exchange> Start(http::RequestHead head) override;
   uint64_t BodyLimit(const http::RequestHead& head) const override;
 
@@ -23,6 +26,8 @@ class OssEndpoint final : public http::Handler {
   const World& world_;
   const SandboxClock& clock_;
   ObjectShelf& shelf_;
+  FaultScript& faults_;
+  OssStats& stats_;
   telemetry::Log& log_;
 };
 

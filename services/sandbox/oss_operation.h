@@ -43,6 +43,9 @@ std::string MultipartEtag(const std::vector<std::string>& part_etags);
 // list_operations.cc
 Outcome ListObjects(const OssContext& context, ContentPtr body);
 
+// list_uploads_operation.cc
+Outcome ListUploads(const OssContext& context, ContentPtr body);
+
 // What PutObject and InitiateUpload keep of a request's headers; refuses metadata over 8 KiB.
 OrFault<http::Headers> StoredHeaders(const OssCall& call);
 // The tags of x-oss-tagging; none without it.

@@ -20,11 +20,13 @@ struct Sandbox::Parts {
         password(options.password.empty() ? Password() : Password(options.password)),
         faults(timers, log),
         stats(timers),
-        oss(*world, clock, shelf, log),
+        oss(*world, clock, shelf, faults, oss_stats, log),
         identity(real, password),
         sts(*world, clock, identity, faults, stats, log),
         metadata(*world, clock, faults, log),
-        admin(clock, faults, stats, password) {}
+        admin(clock, faults, stats, oss_stats, shelf, password) {
+    faults.ListenToNames(options.faults_by_name);
+  }
 
   const SandboxOptions options;
   SandboxClock clock;
@@ -33,6 +35,7 @@ struct Sandbox::Parts {
   ThreadTimers timers;
   FaultScript faults;
   StsStats stats;
+  OssStats oss_stats;
   ObjectShelf shelf;
   OssEndpoint oss;
   IdentityEndpoint identity;
@@ -85,6 +88,8 @@ const std::string& Sandbox::issuer() const { return parts_->identity.issuer(); }
 SandboxClock& Sandbox::clock() { return parts_->clock; }
 FaultScript& Sandbox::faults() { return parts_->faults; }
 StsStats& Sandbox::stats() { return parts_->stats; }
+OssStats& Sandbox::oss_stats() { return parts_->oss_stats; }
+const ObjectShelf& Sandbox::shelf() const { return parts_->shelf; }
 
 void Sandbox::Stop() {
   parts_->faults.Stop();

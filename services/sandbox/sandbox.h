@@ -10,6 +10,8 @@
 #include "common/base/secret_string.h"
 #include "common/telemetry/log.h"
 #include "services/sandbox/fault_script.h"
+#include "services/sandbox/object_shelf.h"
+#include "services/sandbox/oss_stats.h"
 #include "services/sandbox/sandbox_clock.h"
 #include "services/sandbox/sts_stats.h"
 #include "services/sandbox/world.h"
@@ -29,6 +31,8 @@ struct SandboxOptions {
   std::string public_host = "127.0.0.1";
   // Guards minting and the admin port; empty guards nothing.
   SecretString password;
+  // Whether an object's name may order a fault: `fault-reset`, see FaultOfName.
+  bool faults_by_name = false;
 };
 
 // STS, OSS, instance metadata, identity provider and admin port over one world, in one object: for `main()`
@@ -53,6 +57,9 @@ class Sandbox {
   FaultScript& faults();
   // What STS was asked and answered.
   StsStats& stats();
+  // What OSS was asked, and what it holds.
+  OssStats& oss_stats();
+  const ObjectShelf& shelf() const;
 
   // Resets the calls that a stall holds, lets other requests in flight finish for five seconds. Idempotent;
   // blocks.

@@ -29,8 +29,10 @@ class AdminEndpointTest : public ::testing::Test {
   SandboxClock clock_{real_};
   FaultScript faults_{timers_, log_};
   StsStats stats_{timers_};
+  OssStats oss_;
+  ObjectShelf shelf_;
   Password open_;
-  AdminEndpoint admin_{clock_, faults_, stats_, open_};
+  AdminEndpoint admin_{clock_, faults_, stats_, oss_, shelf_, open_};
 };
 
 TEST_F(AdminEndpointTest, TheClockMovesByDurationsOnly) {
@@ -64,7 +66,7 @@ TEST_F(AdminEndpointTest, MistakesSayHowItIsWrittenAndChangeNothing) {
   EXPECT_THAT(answer.body, HasSubstr("20ms"));
   EXPECT_EQ(Ask("POST", "/faults").status, 400);
   for (const char* query :
-       {"?service=oss", "?kind=other", "?service=sts&service=sts", "?value=1", "?service="})
+       {"?service=ram", "?kind=other", "?service=sts&service=sts", "?value=1", "?service="})
     EXPECT_EQ(Ask("DELETE", std::string("/faults") + query).status, 400) << query;
   EXPECT_EQ(faults_.List().size(), 1u);
   for (const char* target : {"/faults?%zz", "/", "/fault", ""})
@@ -80,7 +82,16 @@ TEST_F(AdminEndpointTest, StatsAreShownAndReset) {
   const auto body = ParseJson(Ask("GET", "/stats").body).value();
   EXPECT_EQ(body.at("sts").at("sessions_issued").to_number<int>(), 1);
   EXPECT_EQ(body.at("sts").at("answered").at("AssumeRole").at("OK").to_number<int>(), 1);
+  oss_.Count("part", "uploads/a/b", false, false, 7);
+  oss_.Count("part", "uploads/a/c", true, false, 1);
+  const auto whole = ParseJson(Ask("GET", "/stats").body).value();
+  EXPECT_EQ(whole.at("oss").at("part").at("calls").to_number<int>(), 2);
+  EXPECT_EQ(whole.at("objects").to_number<int>(), 0);
+  EXPECT_EQ(whole.at("unfinished_uploads").to_number<int>(), 0);
+  const auto one = ParseJson(Ask("GET", "/stats?key=uploads%2Fa%2Fb").body).value();
+  EXPECT_EQ(one.at("oss").at("part").at("bytes_in").to_number<int>(), 7);
   Ask("DELETE", "/stats");
+  EXPECT_TRUE(oss_.Read().empty());
   EXPECT_EQ(stats_.Read().sessions_issued, 0u);
 }
 

@@ -24,7 +24,7 @@ class ArmedFaultTest : public ::testing::Test {
   ArmedFault Armed(const std::string& query) { return ArmedFault(Parse(query).value(), now_); }
   FaultDecision Apply(ArmedFault& fault, const std::string& api = "AssumeRole") {
     FaultDecision decision;
-    fault.Apply(api, now_, decision);
+    fault.Apply(api, "", now_, decision);
     return decision;
   }
   Timers::SteadyTime now_ = Timers::SteadyTime(std::chrono::hours(1));
@@ -52,7 +52,13 @@ TEST(ParseFaultOrderTest, ReadsEveryKind) {
 TEST(ParseFaultOrderTest, EveryMistakeSaysHowItIsWritten) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "service is"},
-      {"service=oss&kind=reset", "service is"},
+      {"service=ram&kind=reset", "service is"},
+      {"service=sts&kind=lost", "for service=oss"},
+      {"service=sts&kind=reset&key=a", "for service=oss"},
+      {"service=oss&kind=reset&operation=fetch", "operation is"},
+      {"service=oss&kind=cut", "how many bytes"},
+      {"service=oss&kind=body-reset&value=-1", "how many bytes"},
+      {"service=oss&kind=lost&value=1", "take no value"},
       {"service=sts", "kind is"},
       {"service=sts&kind=Reset", "kind is"},
       {"service=sts&kind=latency", "20ms"},
@@ -127,7 +133,7 @@ TEST_F(ArmedFaultTest, ACallEndsOneWayAndTheOtherFaultIsNotSpentOnIt) {
   ArmedFault reset = Armed("service=sts&kind=reset&count=1");
   ArmedFault error = Armed("service=sts&kind=error&value=500&count=1");
   FaultDecision decision;
-  for (ArmedFault* fault : {&latency, &reset, &error}) fault->Apply("AssumeRole", now_, decision);
+  for (ArmedFault* fault : {&latency, &reset, &error}) fault->Apply("AssumeRole", "", now_, decision);
 
   EXPECT_EQ(decision.outcome, Outcome::kReset);
   EXPECT_EQ(decision.latency, milliseconds(5));

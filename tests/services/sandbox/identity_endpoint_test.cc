@@ -90,7 +90,9 @@ TEST(PasswordTest, GuardsMintingAndClockButNotHealthAndKeys) {
   sluice::testing::FakeLog log;
   FaultScript faults(timers, log);
   StsStats stats(timers);
-  AdminEndpoint admin(clock, faults, stats, password);
+  OssStats oss;
+  const ObjectShelf shelf;
+  AdminEndpoint admin(clock, faults, stats, oss, shelf, password);
   const http::Headers right{{"Authorization", "Basic " + crypto::Base64Encode("any:pass:word")}};
 
   EXPECT_EQ(Ask(identity, "GET", "/token?subject=a").status, 401);

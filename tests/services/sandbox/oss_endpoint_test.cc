@@ -6,6 +6,7 @@
 #include "common/crypto/encoding.h"
 #include "common/http/curl_client.h"
 #include "gmock/gmock.h"
+#include "services/sandbox/oss_operation.h"
 #include "tests/support/fake_log.h"
 #include "tests/support/loopback.h"
 #include "tests/support/status_matchers.h"
@@ -44,7 +45,10 @@ class OssEndpointTest : public ::testing::Test {
   std::unique_ptr<World> world_ = World::Default();
   ObjectShelf shelf_;
   sluice::testing::FakeLog log_;
-  OssEndpoint endpoint_{*world_, clock_, shelf_, log_};
+  ThreadTimers timers_;
+  FaultScript faults_{timers_, log_};
+  OssStats stats_;
+  OssEndpoint endpoint_{*world_, clock_, shelf_, faults_, stats_, log_};
   std::unique_ptr<http::Server> server_ = http::StartServer({}, endpoint_).value();
   std::unique_ptr<http::Client> client_ = http::MakeCurlClient({});
   aliyun::OssSigner signer_{"cn-hangzhou"};
@@ -317,6 +321,130 @@ TEST_F(OssEndpointTest, WrongMd5StoresNothing) {
   EXPECT_THAT(Send("PUT", "uploads/alice/m", "x", {}, {{"Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA=="}}).body,
               HasSubstr("InvalidDigest"));
   EXPECT_EQ(Send("GET", "uploads/alice/m").status, 404);
+}
+
+// What a call whose connection breaks looks like from outside.
+class OssFaultsTest : public OssEndpointTest {
+ protected:
+  absl::StatusOr<http::Response> Try(const std::string& method, const std::string& key,
+                                     const std::string& body = "", aliyun::Pairs query = {}) {
+    const aliyun::OssRequest request{method, "sluice-demo", key, query, {}, {}};
+    const aliyun::Credentials credentials{session_->access_key_id, session_->secret, session_->security_token,
+                                          std::nullopt};
+    const auto headers = signer_.SignHeaders(request, credentials, clock_.Now());
+    std::string url = "http://127.0.0.1:" + std::to_string(server_->port()) + "/sluice-demo/" +
+                      crypto::PercentEncode(key, true);
+    if (!query.empty()) url += "?" + aliyun::OssCanonicalQuery(query);
+    return Fetch(*client_, {method, url, headers, body});
+  }
+  void Arm(const std::string& query) { ASSERT_TRUE(faults_.Arm("service=oss&" + query).ok()) << query; }
+  bool Exists(const std::string& key) { return shelf_.Get("sluice-demo", key).has_value(); }
+};
+
+TEST_F(OssFaultsTest, AResetBeforeOrInsideTheBodyStoresNothingAndALostAnswerDoes) {
+  const std::string body(300'000, 'x');
+  Arm("kind=reset&operation=put&count=1");
+  EXPECT_FALSE(Try("PUT", "uploads/alice/a", body).ok());
+  EXPECT_FALSE(Exists("uploads/alice/a"));
+  Arm("kind=body-reset&value=100000&count=1");
+  EXPECT_FALSE(Try("PUT", "uploads/alice/a", body).ok());
+  EXPECT_FALSE(Exists("uploads/alice/a"));
+  Arm("kind=lost&key=alice&count=1");
+  EXPECT_FALSE(Try("PUT", "uploads/alice/a", body).ok());
+  EXPECT_TRUE(Exists("uploads/alice/a"));
+  for (const int bytes : {0, 5, 60, 200}) {
+    Arm("kind=cut&count=1&value=" + std::to_string(bytes));
+    EXPECT_FALSE(Try("GET", "uploads/alice/none").ok()) << bytes;
+  }
+  EXPECT_EQ(Try("PUT", "uploads/alice/b", body)->status, 200);
+  EXPECT_EQ(stats_.Read().at("put").calls, 4u);
+  EXPECT_EQ(stats_.Read().at("put").broken, 3u);
+  EXPECT_EQ(stats_.ReadKey("uploads/alice/b").at("put").bytes_in, body.size());
+}
+
+TEST_F(OssFaultsTest, AnswersThatAreNoSuccessOrLieAboutTheSum) {
+  Arm("kind=error&value=503&operation=put&count=1");
+  EXPECT_EQ(Try("PUT", "uploads/alice/a", "x")->status, 503);
+  Arm("kind=throttle&value=0&operation=put&count=1");
+  EXPECT_THAT(Try("PUT", "uploads/alice/a", "x")->body, HasSubstr("SlowDown"));
+  EXPECT_FALSE(Exists("uploads/alice/a"));
+  Arm("kind=callback-failed&count=1");
+  const auto failed = Try("PUT", "uploads/alice/a", "x");
+  EXPECT_EQ(failed->status, 203);
+  EXPECT_THAT(failed->body, HasSubstr("CallbackFailed"));
+  EXPECT_TRUE(Exists("uploads/alice/a"));
+  Arm("kind=error-body&count=1");
+  const auto error = Try("PUT", "uploads/alice/b", "x");
+  EXPECT_EQ(error->status, 200);
+  EXPECT_THAT(error->body, HasSubstr("<Error>"));
+  Arm("kind=wrong-crc&count=1");
+  EXPECT_NE(http::FindHeader(Try("PUT", "uploads/alice/c", "x")->headers, "x-oss-hash-crc64ecma"),
+            std::to_string(crypto::Crc64("x")));
+  Arm("kind=no-part-crc");
+  EXPECT_FALSE(http::HasHeader(Try("PUT", "uploads/alice/d", "x")->headers, "x-oss-hash-crc64ecma"));
+  faults_.Clear();
+  EXPECT_TRUE(http::HasHeader(Try("PUT", "uploads/alice/d", "x")->headers, "x-oss-hash-crc64ecma"));
+}
+
+TEST_F(OssFaultsTest, PartsWithoutSumsAreListedWithoutThem) {
+  const auto begun = Send("POST", "uploads/alice/m", "", {{"uploads", ""}});
+  const size_t at = begun.body.find("<UploadId>") + 10;
+  const std::string id = begun.body.substr(at, begun.body.find('<', at) - at);
+  Send("PUT", "uploads/alice/m", "part", {{"partNumber", "1"}, {"uploadId", id}});
+  EXPECT_THAT(Send("GET", "uploads/alice/m", "", {{"uploadId", id}}).body, HasSubstr("HashCrc64ecma"));
+  Arm("kind=no-part-crc&operation=list_parts");
+  EXPECT_THAT(Send("GET", "uploads/alice/m", "", {{"uploadId", id}}).body, Not(HasSubstr("HashCrc64ecma")));
+}
+
+TEST_F(OssFaultsTest, NamesOrderFaultsOnlyWhereTheSandboxWasToldSoAndOncePerOperation) {
+  EXPECT_EQ(Try("PUT", "uploads/alice/fault-error-503.jpg", "x")->status, 200);
+  faults_.ListenToNames(true);
+  EXPECT_EQ(Try("PUT", "uploads/alice/fault-error-502.jpg", "x")->status, 502);
+  EXPECT_EQ(Try("PUT", "uploads/alice/fault-error-502.jpg", "x")->status, 200);
+  EXPECT_EQ(Try("GET", "uploads/alice/fault-error-502.jpg")->status, 502);
+  EXPECT_FALSE(Try("PUT", "uploads/alice/fault-lost", "x").ok());
+  EXPECT_TRUE(Exists("uploads/alice/fault-lost"));
+  EXPECT_FALSE(Try("PUT", "uploads/alice/x.fault-body-reset-1", "xyz").ok());
+  for (const char* name :
+       {"fault-", "fault-nonsense", "fault-error", "fault-error-200", "default", "fault-lost-7", "a-fault"})
+    EXPECT_EQ(FaultOfName(std::string("uploads/alice/") + name), std::nullopt) << name;
+  EXPECT_EQ(FaultOfName("fault-lost/x"), std::nullopt);  // a folder's name orders nothing
+}
+
+TEST_F(OssFaultsTest, UnfinishedUploadsAreListedForWhoeverMaySeeThem) {
+  // The role's own ceiling has no such right.
+  EXPECT_EQ(Send("GET", "", "", {{"uploads", ""}}).status, 403);
+  for (const char* key : {"uploads/a/1", "uploads/a/2", "uploads/b/1", "other"}) {
+    for (int i = 0; i < 2; ++i) shelf_.BeginUpload({"sluice-demo", key, {}, {}, {}, clock_.Now()});
+  }
+  const auto list = [&](const std::string& query) {
+    OssCall call;
+    call.bucket = "sluice-demo";
+    call.target = http::ParseTarget("/?uploads&" + query).value();
+    const Outcome outcome = ListUploads({call, shelf_, clock_.Now()}, nullptr);
+    return std::holds_alternative<http::Answer>(outcome) ? std::get<http::Answer>(outcome).body
+                                                         : std::get<Fault>(outcome).code;
+  };
+  const auto count = [](const std::string& text, const std::string& what) {
+    size_t out = 0;
+    for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += what.size()) ++out;
+    return out;
+  };
+  EXPECT_EQ(count(list(""), "<Upload>"), 8u);
+  EXPECT_EQ(count(list("prefix=uploads/a/"), "<Upload>"), 4u);
+  EXPECT_EQ(count(list("prefix=uploads/&delimiter=/"), "<CommonPrefixes>"), 2u);
+  const std::string page = list("max-uploads=3&prefix=uploads/");
+  EXPECT_THAT(page, HasSubstr("<IsTruncated>true</IsTruncated>"));
+  const auto between = [&](const std::string& name) {
+    const size_t at = page.find("<" + name + ">") + name.size() + 2;
+    return page.substr(at, page.find('<', at) - at);
+  };
+  const std::string rest = list("prefix=uploads/&key-marker=" + between("NextKeyMarker") +
+                                "&upload-id-marker=" + between("NextUploadIdMarker"));
+  EXPECT_EQ(count(rest, "<Upload>"), 3u);
+  EXPECT_THAT(rest, HasSubstr("<IsTruncated>false</IsTruncated>"));
+  EXPECT_EQ(list("max-uploads=0"), "InvalidArgument");
+  EXPECT_EQ(list("encoding-type=base64"), "InvalidArgument");
 }
 
 }  // namespace

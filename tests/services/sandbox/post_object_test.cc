@@ -61,7 +61,10 @@ class PostObjectTest : public ::testing::Test {
   std::unique_ptr<World> world_ = World::Default();
   ObjectShelf shelf_;
   sluice::testing::FakeLog log_;
-  OssEndpoint endpoint_{*world_, clock_, shelf_, log_};
+  ThreadTimers timers_;
+  FaultScript faults_{timers_, log_};
+  OssStats stats_;
+  OssEndpoint endpoint_{*world_, clock_, shelf_, faults_, stats_, log_};
   std::unique_ptr<http::Server> server_ = http::StartServer({}, endpoint_).value();
   const std::string url_ = "http://127.0.0.1:" + std::to_string(server_->port()) + "/sluice-demo/";
   std::unique_ptr<http::Client> client_ = http::MakeCurlClient({});
