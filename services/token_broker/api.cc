@@ -111,6 +111,21 @@ class Api::Call {
   Load& load_;
 };
 
+namespace {
+
+// A gateway asks for tickets with its callers' proofs, and signs requests with those tickets.
+absl::Status CheckGatewaysMethod(BrokerMetrics::Method method, const identity::Caller& caller) {
+  using Method = BrokerMetrics::Method;
+  const bool allowed = caller.ticket ? method == Method::kSignUrl || method == Method::kIssueToken
+                                     : method == Method::kIssueTicket;
+  if (allowed) return absl::OkStatus();
+  return Fail(
+      absl::StatusCode::kPermissionDenied, "GATEWAY_NOT_ALLOWED",
+      "an upload gateway may not call " + std::string(BrokerMetrics::NameOf(method)) + " for anybody");
+}
+
+}  // namespace
+
 Api::Api(Parts parts)
     : parts_(std::move(parts)),
       issue_shortcut_({parts_.authenticator, parts_.grants, parts_.denied, parts_.issuer, parts_.load,
@@ -133,23 +148,28 @@ void Api::WithCaller(Method method, rpc::CallContext context, Done<AnswerType> d
   };
   const rpc::CallContext& known_by = call->context;
   const identity::Proof proof{known_by.authorization, known_by.ticket, known_by.client_certificate};
-  parts_.authenticator.Authenticate(proof, [this, method, call, done = std::move(done),
-                                            then = std::move(then)](
-                                               absl::StatusOr<identity::Authenticator::Known>
-                                                   caller) mutable {
-    const rpc::CallContext& from = call->context;
-    absl::Status refused = caller.status();
-    if (caller.ok()) refused = parts_.load.TakeOfCaller(**caller, from.peer);
-    if (!refused.ok()) {
-      RecordRefusal(parts_.audit,
-                    BeginRecord(BrokerMetrics::NameOf(method).data(), from,
-                                caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
-                    refused);
-      return done(refused);
-    }
-    const Known known{{parts_.grants, parts_.denied.Get(), *std::move(caller), {from.peer, from.tls}}, from};
-    then(known, std::move(done));
-  });
+  parts_.authenticator.Authenticate(
+      proof, [this, method, call, done = std::move(done),
+              then = std::move(then)](absl::StatusOr<identity::Authenticator::Known> caller) mutable {
+        const rpc::CallContext& from = call->context;
+        absl::Status refused = caller.status();
+        Origin origin{from.peer, from.tls};
+        if (caller.ok() && (*caller)->by_gateway) {
+          refused = CheckGatewaysMethod(method, **caller);
+          // Where its caller is, as a gateway says; it is trusted with that like a proxy.
+          if (!from.forwarded_for.empty()) origin = {from.forwarded_for, from.forwarded_proto == "https"};
+        }
+        if (refused.ok()) refused = parts_.load.TakeOfCaller(**caller, origin.ip);
+        if (!refused.ok()) {
+          RecordRefusal(parts_.audit,
+                        BeginRecord(BrokerMetrics::NameOf(method).data(), from,
+                                    caller.ok() ? caller->get() : nullptr, parts_.clock.Now()),
+                        refused);
+          return done(refused);
+        }
+        const Known known{{parts_.grants, parts_.denied.Get(), *std::move(caller), std::move(origin)}, from};
+        then(known, std::move(done));
+      });
 }
 
 void Api::IssueToken(IssueTokenRequest request, rpc::CallContext context, Done<IssueTokenResponse> done) {
@@ -341,6 +361,12 @@ absl::StatusOr<IssueTicketResponse> Api::TicketKnown(const Known& known, const I
   SetTime(now, *out.mutable_server_time());
   SetScope(plan->access, *out.mutable_scope());
   out.set_grant_id(plan->ticket.id);
+  const Grant& grant = *plan->access.grant;
+  out.set_grant(grant.name);
+  auto& limits = *out.mutable_limits();
+  limits.set_max_object_bytes(grant.limits.max_object_bytes);
+  for (const std::string& type : grant.limits.content_types) limits.add_content_types(type);
+  limits.set_head(grant.operations.contains(token::v1::OPERATION_DOWNLOAD));
   return out;
 }
 

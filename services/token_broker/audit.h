@@ -87,10 +87,7 @@ class Audit {
 void RecordRefusal(Audit& audit, AuditRecord record, const absl::Status& why,
                    const std::string& asked_grant = "");
 
-// Appends to a file, or to standard output when `path` is empty, from a thread of its own. Holds at most
-// 4,096 lines; refuses new ones while the last write failed, and goes on by itself when writing works again.
-// What was accepted is written before the destructor returns, unless writing fails to the end.
-// `INVALID_ARGUMENT` `CONFIG_INVALID` when the file cannot be opened.
+// Writes to what telemetry::OpenAuditFile opens.
 absl::StatusOr<std::unique_ptr<Audit>> OpenAudit(const std::string& path);
 
 }  // namespace sluice::broker

@@ -11,10 +11,10 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/http/admin_edge.h"
 #include "common/http/curl_client.h"
 #include "common/rpc/admin_server.h"
 #include "common/rpc/transport_credentials.h"
-#include "services/token_broker/admin_edge.h"
 #include "services/token_broker/aliyun_sts.h"
 #include "services/token_broker/generations.h"
 #include "services/token_broker/grpc_edge.h"
@@ -43,11 +43,6 @@ absl::StatusOr<std::unique_ptr<http::Server>> Listen(const Listener& listener, h
   return http::StartServer(std::move(options), handler);
 }
 
-std::string Address(const Listener& listener) {
-  const bool v6 = listener.host.find(':') != std::string::npos;
-  return (v6 ? "[" + listener.host + "]" : listener.host) + ":" + std::to_string(listener.port);
-}
-
 // How long a call may wait for a thread; a caller who is told so then still has time to ask another replica.
 constexpr std::chrono::milliseconds kMostWait{500};
 
@@ -65,7 +60,8 @@ std::string PublicUrl(const Settings& settings, uint16_t port) {
 // In the order of construction; each uses those above it, so destruction in reverse is safe.
 struct Broker::Parts {
   Parts(const Settings& settings, std::unique_ptr<aliyun::CredentialSource> own, const Clock& clock,
-        telemetry::Log& to, std::unique_ptr<Audit> sink, std::unique_ptr<rpc::ServerTls> grpc_tls)
+        telemetry::Log& to, std::unique_ptr<Audit> sink, std::unique_ptr<rpc::ServerTls> grpc_tls,
+        std::unique_ptr<rpc::ServerTls> for_gateways)
       : log(to),
         client(http::MakeCurlClient({})),
         own_key(std::move(own)),
@@ -76,19 +72,33 @@ struct Broker::Parts {
         tokens(sts.top(), clock, timers, metrics, load, settings.sts_timeout, settings.cache_bytes / 2),
         lasting{clock, log, *client, *audit, tokens, load, metrics, denied},
         http_edge([this] { return CurrentApi(); },
-                  {settings.real_status_codes,
-                   settings.development && !settings.jwt.empty() ? settings.jwt[0].rules.issuer : ""}),
+                  {settings.real_status_codes, settings.development && !settings.identity.jwt.empty()
+                                                   ? settings.identity.jwt[0].rules.issuer
+                                                   : ""}),
         admin_edge({[this] { return DeepHealth(); }, [this] { return metrics.Text(); }}),
         tls(std::move(grpc_tls)),
-        grpc({Address(settings.grpc), tls != nullptr ? tls->credentials() : grpc::InsecureServerCredentials(),
-              tls != nullptr, settings.grpc_queues, 64 * 1024,
-              settings.grpc.tls && !settings.grpc.tls->client_ca_file.empty(), kMostWait,
-              [this] {
-                metrics.TurnedAway();
-                return load.TurnAway();
-              }}),
+        gateways_tls(std::move(for_gateways)),
+        grpc(ServerOptions(settings)),
         grpc_edge([this] { return CurrentApi(); }, grpc) {
     AddGauges(settings, clock);
+  }
+
+  rpc::GrpcServerOptions ServerOptions(const Settings& settings) {
+    rpc::GrpcServerOptions out;
+    out.address = service::AddressText(settings.grpc);
+    out.credentials = tls != nullptr ? tls->credentials() : grpc::InsecureServerCredentials();
+    out.tls = tls != nullptr;
+    out.queues = settings.grpc_queues;
+    out.certificates = settings.gateways || (settings.grpc.tls && !settings.grpc.tls->client_ca_file.empty());
+    out.most_wait = kMostWait;
+    out.too_late = [this] {
+      metrics.TurnedAway();
+      return load.TurnAway();
+    };
+    if (settings.gateways)
+      out.also_tls =
+          rpc::ListeningAddress{service::AddressText(*settings.gateways), gateways_tls->credentials()};
+    return out;
   }
 
   // One for each endpoint, each call counted as it goes out.
@@ -108,10 +118,10 @@ struct Broker::Parts {
     return {std::move(generation), api};
   }
 
-  AdminEdge::Health DeepHealth() const {
-    AdminEdge::Health out;
+  http::AdminEdge::Health DeepHealth() const {
+    http::AdminEdge::Health out;
     const auto key = own_key->Current();
-    const bool keys = generations.Current()->HasAllKeys();
+    const bool keys = generations.Current()->keys().HasAll();
     out.parts["own_credentials"] = key != nullptr ? "present" : "missing";
     out.parts["identity_keys"] = keys ? "present" : "missing";
     boost::json::object endpoints;
@@ -198,9 +208,11 @@ struct Broker::Parts {
   const Lasting lasting;
   Generations generations;
   HttpEdge http_edge;
-  AdminEdge admin_edge;
+  http::AdminEdge admin_edge;
   // Null for plaintext.
   const std::unique_ptr<rpc::ServerTls> tls;
+  // Null without a second address.
+  const std::unique_ptr<rpc::ServerTls> gateways_tls;
   rpc::GrpcServer grpc;
   GrpcEdge grpc_edge;
   std::unique_ptr<http::Server> http;
@@ -230,6 +242,10 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
   if (settings.grpc.tls) {
     ASSIGN_OR_RETURN(tls, rpc::ServerTls::Load(*settings.grpc.tls));
   }
+  std::unique_ptr<rpc::ServerTls> gateways_tls;
+  if (settings.gateways) {
+    ASSIGN_OR_RETURN(gateways_tls, rpc::ServerTls::Load(*settings.gateways->tls));
+  }
   DenyList denied;
   std::string deny_text;
   if (!settings.deny_file.empty()) {
@@ -240,8 +256,8 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
     deny_text = *std::move(text);
     ASSIGN_OR_RETURN(denied, ReadDenyList(settings.deny_file, deny_text));
   }
-  std::unique_ptr<Broker> out(new Broker(
-      std::make_unique<Parts>(settings, std::move(own), clock, log, std::move(audit), std::move(tls))));
+  std::unique_ptr<Broker> out(new Broker(std::make_unique<Parts>(
+      settings, std::move(own), clock, log, std::move(audit), std::move(tls), std::move(gateways_tls))));
   Parts& parts = *out->parts_;
   ASSIGN_OR_RETURN(auto generation, Generation::Make(std::move(settings), parts.lasting, nullptr));
   parts.generations.Replace(generation);
@@ -262,11 +278,12 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
 }
 
 int Broker::grpc_port() const { return parts_->grpc.port(); }
+int Broker::gateways_port() const { return parts_->grpc.also_port(); }
 int Broker::http_port() const { return parts_->http->port(); }
 int Broker::admin_port() const { return parts_->admin->port(); }
 
 void Broker::OnKeysFetched(absl::AnyInvocable<void()> done) {
-  parts_->generations.Current()->OnKeysFetched(std::move(done));
+  parts_->generations.Current()->keys().OnFetched(std::move(done));
 }
 
 absl::Status Broker::Reload(Settings next) {
@@ -278,7 +295,7 @@ absl::Status Broker::Reload(Settings next) {
   const Settings& settings = generation->settings();
   generation->api().SetPublicUrl(PublicUrl(settings, parts_->http->port()));
   auto fetched = std::make_shared<std::promise<void>>();
-  generation->OnKeysFetched([fetched] { fetched->set_value(); });
+  generation->keys().OnFetched([fetched] { fetched->set_value(); });
   fetched->get_future().wait_for(std::chrono::seconds(5));
   parts_->load.Set(settings.load);
   parts_->sts.budget().SetShare(settings.sts_calls_per_second);
@@ -289,7 +306,9 @@ absl::Status Broker::Reload(Settings next) {
 absl::Status Broker::ReloadTls() {
   // Each listener by itself: a bad file of one keeps no other from its new certificate.
   absl::Status out;
-  if (parts_->tls != nullptr) out.Update(parts_->tls->Reload());
+  for (rpc::ServerTls* tls : {parts_->tls.get(), parts_->gateways_tls.get()}) {
+    if (tls != nullptr) out.Update(tls->Reload());
+  }
   for (http::Server* server : {parts_->http.get(), parts_->admin.get()}) out.Update(server->ReloadTls());
   return out;
 }

@@ -26,6 +26,8 @@ class Broker {
   ~Broker();
 
   int grpc_port() const;
+  // Of the second gRPC address; 0 without one.
+  int gateways_port() const;
   int http_port() const;
   int admin_port() const;
 

@@ -2,14 +2,13 @@
 #include "services/token_broker/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <thread>
 
-#include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/identity/service_config.h"
 #include "services/token_broker/access.h"
 #include "services/token_broker/session_policy.h"
 
@@ -17,30 +16,16 @@ namespace sluice::broker {
 namespace {
 
 using config::v1::GrantConfig;
-using config::v1::ListenerConfig;
-using config::v1::ProviderConfig;
 using config::v1::TokenBrokerConfig;
 
 constexpr std::string_view kSandboxAccount = "1000000000000001";
 
-bool OnlyOf(std::string_view text, std::string_view extra) {
-  return std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos;
-  });
+bool IsRegion(std::string_view text) {
+  return text.size() >= 4 && text.size() <= 40 && service::OnlyOf(text, "-");
 }
-bool IsName(std::string_view text) { return !text.empty() && text.size() <= 32 && OnlyOf(text, "-"); }
-bool IsRegion(std::string_view text) { return text.size() >= 4 && text.size() <= 40 && OnlyOf(text, "-"); }
 bool IsBucket(std::string_view text) {
-  return text.size() >= 3 && text.size() <= 63 && OnlyOf(text, "-") && text.front() != '-' &&
+  return text.size() >= 3 && text.size() <= 63 && service::OnlyOf(text, "-") && text.front() != '-' &&
          text.back() != '-';
-}
-
-// With or without a port.
-bool IsHost(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view(".-:[]").find(c) != std::string_view::npos;
-  });
 }
 
 // Goes through a config and keeps what it has judged. Every step may end with an error that names the field.
@@ -53,7 +38,15 @@ class Reader {
     ASSIGN_OR_RETURN(out_.grpc, ReadListener("listen.grpc", config_.listen().grpc(), "0.0.0.0:50051"));
     ASSIGN_OR_RETURN(out_.http, ReadListener("listen.http", config_.listen().http(), "0.0.0.0:8080"));
     ASSIGN_OR_RETURN(out_.admin, ReadListener("listen.admin", config_.listen().admin(), "127.0.0.1:9090"));
+    if (config_.listen().has_gateways()) {
+      ASSIGN_OR_RETURN(out_.gateways,
+                       ReadListener("listen.gateways", config_.listen().gateways(), "0.0.0.0:50053"));
+      if (!out_.gateways->tls || out_.gateways->tls->client_ca_file.empty())
+        return Error("listen.gateways.tls",
+                     "needs cert_file, key_file and client_ca_file: gateways are known by certificates");
+    }
     RETURN_IF_ERROR(ReadProviders());
+    RETURN_IF_ERROR(ReadGateways());
     RETURN_IF_ERROR(ReadSts());
     RETURN_IF_ERROR(ReadCredentials());
     RETURN_IF_ERROR(ReadLoad());
@@ -69,122 +62,62 @@ class Reader {
   absl::Status Error(const std::string& field, std::string_view what) const {
     return source_.Error(field, what);
   }
-
-  absl::StatusOr<Listener> ReadListener(const std::string& field, const ListenerConfig& config,
-                                        std::string_view otherwise) const {
-    const std::string text = config.address().empty() ? std::string(otherwise) : config.address();
-    const size_t colon = text.rfind(':');
-    Listener out;
-    unsigned port = 65536;
-    if (colon != std::string::npos) {
-      const auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
-      if (error != std::errc() || end != text.data() + text.size()) port = 65536;
-      out.host = text.substr(0, colon);
-      if (out.host.starts_with('[') && out.host.ends_with(']'))
-        out.host = out.host.substr(1, out.host.size() - 2);
-    }
-    if (port > 65535 || out.host.empty())
-      return Error(field, "must be host:port with a numeric address, such as 127.0.0.1:8080");
-    out.port = static_cast<uint16_t>(port);
-    if (config.has_tls()) {
-      if (config.tls().cert_file().empty() || config.tls().key_file().empty())
-        return Error(field + ".tls", "needs cert_file and key_file");
-      out.tls =
-          http::TlsFiles{config.tls().cert_file(), config.tls().key_file(), config.tls().client_ca_file()};
-    }
-    return out;
-  }
-
-  // Scheme and host, nothing else.
   absl::Status CheckAddress(const std::string& field, std::string_view text) const {
-    const bool https = text.starts_with("https://");
-    if (!https && !(out_.development && text.starts_with("http://")))
-      return Error(field, out_.development ? "must begin with https:// or http://"
-                                           : "must begin with https:// (http only with development: true)");
-    const std::string_view host = text.substr(https ? 8 : 7);
-    if (!IsHost(host))
-      return Error(field, "must be scheme and host alone, such as https://sts.cn-hangzhou.aliyuncs.com");
-    return absl::OkStatus();
+    return service::CheckAddress(source_, field, text, out_.development);
+  }
+  absl::StatusOr<uint32_t> ReadCount(const std::string& field, uint32_t given, uint32_t otherwise,
+                                     uint32_t most) const {
+    return service::ReadCount(source_, field, given, otherwise, most);
+  }
+  absl::StatusOr<std::chrono::milliseconds> ReadSpan(const std::string& field, bool given,
+                                                     const google::protobuf::Duration& span,
+                                                     std::chrono::milliseconds otherwise,
+                                                     std::chrono::seconds least,
+                                                     std::chrono::seconds most) const {
+    return service::ReadSpan(source_, field, given, span, otherwise, least, most);
   }
 
-  absl::Status CheckUrl(const std::string& field, std::string_view text) const {
-    const size_t scheme = text.find("://");
-    const size_t slash = scheme == std::string_view::npos ? scheme : text.find('/', scheme + 3);
-    const bool odd = std::any_of(text.begin(), text.end(), [](char c) { return c <= ' ' || c >= '\x7f'; }) ||
-                     text.find('#') != std::string_view::npos;
-    if (odd) return Error(field, "holds characters that no URL has");
-    return CheckAddress(field, text.substr(0, slash));
+  absl::StatusOr<Listener> ReadListener(const std::string& field, const config::v1::ListenerConfig& config,
+                                        std::string_view otherwise) const {
+    return service::ReadListener(source_, field, config, otherwise);
   }
 
   absl::Status ReadProviders() {
-    const auto& providers = config_.identity().providers();
-    if (providers.empty())
-      return Error("identity.providers",
-                   "at least one provider is needed; without one anybody could be anybody");
-    std::set<std::string> issuers;
-    for (int i = 0; i < providers.size(); ++i) {
-      const std::string field = "identity.providers[" + std::to_string(i) + "]";
-      const ProviderConfig& provider = providers[i];
-      if (!IsName(provider.name())) return Error(field + ".name", "must be 1 to 32 of a-z, 0-9 and -");
-      if (!names_.insert(provider.name()).second)
-        return Error(field + ".name", "is taken by another provider");
-      if (provider.has_anonymous()) {
-        if (out_.anonymous) return Error(field, "only one provider may be anonymous");
-        out_.anonymous = provider.name();
-        continue;
-      }
-      if (provider.has_certificate()) {
-        RETURN_IF_ERROR(ReadCertificate(field, provider));
-        continue;
-      }
-      if (!provider.has_jwt()) return Error(field, "needs jwt, certificate or anonymous");
-      RETURN_IF_ERROR(ReadJwt(field + ".jwt", provider));
-      if (!issuers.insert(provider.jwt().issuer()).second)
-        return Error(field + ".jwt.issuer", "is taken by another provider");
-    }
+    const bool certificates = (out_.grpc.tls && !out_.grpc.tls->client_ca_file.empty()) ||
+                              (out_.http.tls && !out_.http.tls->client_ca_file.empty());
+    ASSIGN_OR_RETURN(out_.identity,
+                     service::ReadIdentity(source_, config_.identity(), out_.development, certificates));
+    for (const auto& provider : config_.identity().providers()) names_.insert(provider.name());
     return absl::OkStatus();
   }
 
-  absl::Status ReadCertificate(const std::string& field, const ProviderConfig& provider) {
-    if (out_.certificate) return Error(field, "only one provider may be of certificates");
-    const bool asked = (out_.grpc.tls && !out_.grpc.tls->client_ca_file.empty()) ||
-                       (out_.http.tls && !out_.http.tls->client_ca_file.empty());
-    if (!asked)
-      return Error(field + ".certificate",
-                   "needs a listener with tls.client_ca_file, or no certificate would come");
-    const bool dns = provider.certificate().subject() == config::v1::CERTIFICATE_SUBJECT_DNS;
-    using Kind = identity::CertificateProvider::Kind;
-    out_.certificate = identity::CertificateProvider{provider.name(), dns ? Kind::kDns : Kind::kUri};
-    return absl::OkStatus();
-  }
-
-  absl::Status ReadJwt(const std::string& field, const ProviderConfig& provider) {
-    const auto& jwt = provider.jwt();
-    JwtProviderSettings settings;
-    settings.name = provider.name();
-    settings.rules.issuer = jwt.issuer();
-    RETURN_IF_ERROR(CheckUrl(field + ".issuer", jwt.issuer()));
-    if (jwt.audience().empty()) return Error(field + ".audience", "needs at least one audience");
-    for (const std::string& audience : jwt.audience()) {
-      if (audience.empty()) return Error(field + ".audience", "holds an empty audience");
-      settings.rules.audiences.push_back(audience);
+  absl::Status ReadGateways() {
+    const auto& gateways = config_.gateways();
+    if (gateways.names().empty()) {
+      if (gateways.audience().empty()) return absl::OkStatus();
+      return Error("gateways.names", "needs the names of the gateways' certificates");
     }
-    if (!jwt.jwks_url().empty() && !jwt.jwks_file().empty())
-      return Error(field, "takes one of jwks_url and jwks_file, or neither for discovery at the issuer");
-    if (!jwt.jwks_url().empty()) RETURN_IF_ERROR(CheckUrl(field + ".jwks_url", jwt.jwks_url()));
-    if (!jwt.jwks_host().empty() && !IsHost(jwt.jwks_host()))
-      return Error(field + ".jwks_host", "must be a host alone, such as keys.example.com");
-    settings.location = {jwt.jwks_url(), jwt.issuer(), jwt.jwks_host(), out_.development, jwt.bearer_file()};
-    settings.jwks_file = jwt.jwks_file();
-    settings.ca_file = jwt.ca_file();
-    for (const auto& [name, file] :
-         {std::pair("ca_file", jwt.ca_file()), std::pair("bearer_file", jwt.bearer_file())}) {
-      if (!file.empty() && ReadFile(file).value_or("").empty())
-        return Error(field + "." + name, "the file " + file + " cannot be read or is empty");
+    const bool known = out_.gateways || (out_.grpc.tls && !out_.grpc.tls->client_ca_file.empty());
+    if (!known)
+      return Error(
+          "gateways",
+          "needs listen.gateways, or listen.grpc with tls.client_ca_file, or no gateway could be known");
+    identity::GatewayRules rules;
+    for (int i = 0; i < gateways.names_size(); ++i) {
+      if (gateways.names(i).empty())
+        return Error("gateways.names[" + std::to_string(i) + "]", "must be a URI or DNS name");
+      rules.names.insert(gateways.names(i));
     }
-    if (jwt.has_clock_skew()) settings.rules.skew = std::chrono::seconds(jwt.clock_skew().seconds());
-    if (settings.rules.skew > std::chrono::seconds(60)) return Error(field + ".clock_skew", "is at most 60s");
-    out_.jwt.push_back(std::move(settings));
+    rules.audiences = {gateways.audience().begin(), gateways.audience().end()};
+    if (rules.audiences.empty()) rules.audiences = {"sluice-gateway"};
+    for (const auto& provider : out_.identity.jwt) {
+      for (const std::string& audience : provider.rules.audiences) {
+        if (std::find(rules.audiences.begin(), rules.audiences.end(), audience) != rules.audiences.end())
+          return Error("gateways.audience", audience + " is an audience of the provider " + provider.name +
+                                                " too; a gateway's callers would be the broker's own");
+      }
+    }
+    out_.identity.gateways = std::move(rules);
     return absl::OkStatus();
   }
 
@@ -254,25 +187,6 @@ class Reader {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<uint32_t> ReadCount(const std::string& field, uint32_t given, uint32_t otherwise,
-                                     uint32_t most) const {
-    if (given > most) return Error(field, "is at most " + std::to_string(most));
-    return given == 0 ? otherwise : given;
-  }
-
-  absl::StatusOr<std::chrono::milliseconds> ReadSpan(const std::string& field, bool given,
-                                                     const google::protobuf::Duration& span,
-                                                     std::chrono::milliseconds otherwise,
-                                                     std::chrono::seconds least,
-                                                     std::chrono::seconds most) const {
-    if (!given) return otherwise;
-    const std::chrono::seconds out(span.seconds());
-    if (out < least || out > most)
-      return Error(field,
-                   "must be " + std::to_string(least.count()) + "s to " + std::to_string(most.count()) + "s");
-    return out;
-  }
-
   absl::Status ReadGrants() {
     if (config_.grants().empty()) return Error("grants", "at least one grant is needed");
     std::set<std::string> names;
@@ -290,7 +204,7 @@ class Reader {
     if (!prefix.ok()) return Error(field + ".prefix", FromAbsl(prefix.status().message()));
     Grant grant{.prefix = *std::move(prefix)};
     grant.name = config.name();
-    if (!IsName(grant.name)) return Error(field + ".name", "must be 1 to 32 of a-z, 0-9 and -");
+    if (!service::IsName(grant.name)) return Error(field + ".name", "must be 1 to 32 of a-z, 0-9 and -");
     RETURN_IF_ERROR(ReadWho(field, config, grant));
     grant.role_arn = config.role_arn();
     RETURN_IF_ERROR(CheckRole(field + ".role_arn", grant.role_arn));
@@ -323,7 +237,7 @@ class Reader {
       const std::string here = field + ".who[" + std::to_string(i) + "]";
       const auto& who = config.who(i);
       if (!names_.contains(who.provider())) return Error(here + ".provider", "is none of identity.providers");
-      if (who.provider() == out_.anonymous && (grant.prefix.has_claims() || !who.claims().empty()))
+      if (who.provider() == out_.identity.anonymous && (grant.prefix.has_claims() || !who.claims().empty()))
         return Error(here,
                      "anonymous callers have no claims: give them a grant of their own, with a prefix "
                      "without {claim}");
@@ -333,7 +247,7 @@ class Reader {
       const std::string here = field + ".delegates[" + std::to_string(i) + "]";
       const auto& who = config.delegates(i);
       if (!names_.contains(who.provider())) return Error(here + ".provider", "is none of identity.providers");
-      if (who.provider() == out_.anonymous) return Error(here, "anonymous callers delegate nothing");
+      if (who.provider() == out_.identity.anonymous) return Error(here, "anonymous callers delegate nothing");
       grant.delegates.push_back({who.provider(), {who.claims().begin(), who.claims().end()}});
     }
     return absl::OkStatus();
@@ -428,7 +342,7 @@ class Reader {
     out_.public_url = config_.tickets().public_url();
     if (!out_.public_url.empty()) RETURN_IF_ERROR(CheckAddress("tickets.public_url", out_.public_url));
     out_.gateway_address = config_.gateway_address();
-    if (!out_.gateway_address.empty() && !IsHost(out_.gateway_address))
+    if (!out_.gateway_address.empty() && !service::IsHost(out_.gateway_address))
       return Error("gateway_address", "must be host:port");
     out_.deny_file = config_.deny().file();
     return absl::OkStatus();
@@ -444,7 +358,7 @@ class Reader {
     const bool digits = !account.empty() && account.find_first_not_of("0123456789") == std::string_view::npos;
     std::string lower = name;
     for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (!digits || name.empty() || name.size() > 64 || !OnlyOf(lower, ".-"))
+    if (!digits || name.empty() || name.size() > 64 || !service::OnlyOf(lower, ".-"))
       return Error(field, "must be acs:ram::<account number>:role/<name>");
     if (account == kSandboxAccount && !out_.development)
       return Error(field, "is in the sandbox's account, which is for development: true alone");

@@ -11,38 +11,24 @@
 #include "common/base/config_file.h"
 #include "common/http/server.h"
 #include "common/identity/authenticator.h"
+#include "common/identity/service_config.h"
 #include "services/token_broker/grants.h"
 #include "services/token_broker/load.h"
 #include "sluice/config/v1/token_broker_config.pb.h"
 
 namespace sluice::broker {
 
-struct Listener {
-  std::string host;
-  uint16_t port = 0;
-  std::optional<http::TlsFiles> tls;
-};
-
-struct JwtProviderSettings {
-  std::string name;
-  identity::JwtRules rules;
-  // Where the keys are; not used when `jwks_file` is set.
-  identity::KeyLocation location;
-  std::string jwks_file;
-  // PEM authorities for fetching keys; empty for the system's.
-  std::string ca_file;
-};
+using service::Listener;
 
 // A config that was judged.
 struct Settings {
   bool development = false;
   Listener grpc;
+  // Second address of gRPC, for gateways.
+  std::optional<Listener> gateways;
   Listener http;
   Listener admin;
-  std::vector<JwtProviderSettings> jwt;
-  std::optional<identity::CertificateProvider> certificate;
-  // Name of the provider for callers without proof; absent where there is none.
-  std::optional<std::string> anonymous;
+  service::IdentitySettings identity;
   // How many, each with a thread.
   int grpc_queues = 1;
   std::string sts_region;

@@ -24,6 +24,14 @@ std::string Extras(const Grant& grant) {
   return out;
 }
 
+// Whether an upload gateway, where there is one, can learn what became of an answer that was lost.
+std::string GatewaysSettlement(const Settings& settings, const Grant& grant) {
+  if (!settings.identity.gateways || !grant.operations.contains(token::v1::OPERATION_UPLOAD)) return "";
+  return grant.operations.contains(token::v1::OPERATION_DOWNLOAD)
+             ? "; gateways settle a lost answer by HEAD"
+             : "; without DOWNLOAD no HEAD: a gateway's lost answer stays COMPLETION_UNCONFIRMED";
+}
+
 }  // namespace
 
 std::vector<std::string> Warnings(const Settings& settings) {
@@ -31,8 +39,9 @@ std::vector<std::string> Warnings(const Settings& settings) {
   if (settings.ephemeral_keys)
     out.push_back("keys.ephemeral_keys: tickets end with this process, and no other replica takes them");
   for (const Grant& grant : settings.grants) {
-    const bool open = std::any_of(grant.who.begin(), grant.who.end(),
-                                  [&](const Who& who) { return who.provider == settings.anonymous; });
+    const bool open = std::any_of(grant.who.begin(), grant.who.end(), [&](const Who& who) {
+      return who.provider == settings.identity.anonymous;
+    });
     if (open) {
       out.push_back("grant " + grant.name + " is open to anybody who can reach this broker");
     } else if (!grant.prefix.has_claims()) {
@@ -57,7 +66,7 @@ std::string DescribeGrants(const Settings& settings) {
            std::to_string(grant.default_ttl.count()) + " s, at most " +
            std::to_string(grant.max_ttl.count()) + " s; worst-case policy " +
            std::to_string(policy.ok() ? policy->size() : 0) + " of " + std::to_string(kLargestPolicy) +
-           " bytes" + Extras(grant) + "\n";
+           " bytes" + Extras(grant) + GatewaysSettlement(settings, grant) + "\n";
   }
   return out;
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "services/token_broker/generation.h"
 
-#include "common/base/status.h"
-#include "common/base/text.h"
-#include "common/http/curl_client.h"
+#include "common/base/status_macros.h"
 
 namespace sluice::broker {
 namespace {
@@ -13,55 +11,20 @@ namespace {
 constexpr uint64_t kPartOfPlans = 4;
 constexpr uint64_t kPartOfCallers = 4;
 
-std::string Where(const JwtProviderSettings& jwt) {
-  const identity::KeyLocation& at = jwt.location;
-  std::string out;
-  for (const std::string& part : {at.jwks_url, at.issuer, at.jwks_host, at.bearer_token_file, jwt.ca_file})
-    out += std::to_string(part.size()) + ":" + part;
-  return out;
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Generation>> Generation::Make(Settings settings, const Lasting& lasting,
                                                              const Generation* before) {
-  std::vector<identity::JwtProvider> providers;
-  for (const JwtProviderSettings& jwt : settings.jwt) {
-    identity::JwtProvider provider{jwt.name, jwt.rules, nullptr};
-    if (!jwt.jwks_file.empty()) {
-      auto keys = identity::LoadKeyFile(jwt.jwks_file);
-      if (!keys.ok())
-        return Fail(keys.status().code(), Reason(keys.status()),
-                    "jwks_file " + jwt.jwks_file + ": " + std::string(FromAbsl(keys.status().message())));
-      provider.keys = *std::move(keys);
-    }
-    providers.push_back(std::move(provider));
-  }
-  // Fetching begins only here, when nothing can fail any more.
-  Sources sources;
-  for (size_t i = 0; i < providers.size(); ++i) {
-    if (providers[i].keys != nullptr) continue;
-    const JwtProviderSettings& jwt = settings.jwt[i];
-    std::shared_ptr<Fetched>& fetched = sources[Where(jwt)];
-    const auto known = before != nullptr ? before->sources_.find(Where(jwt)) : Sources::const_iterator();
-    if (fetched == nullptr && before != nullptr && known != before->sources_.end()) fetched = known->second;
-    if (fetched == nullptr) {
-      fetched = std::make_shared<Fetched>();
-      if (!jwt.ca_file.empty()) fetched->client = http::MakeCurlClient({jwt.ca_file});
-      http::Client& client = fetched->client != nullptr ? *fetched->client : lasting.client;
-      fetched->source = std::make_unique<identity::UrlKeySource>(client, lasting.log, jwt.location);
-    }
-    providers[i].keys = std::shared_ptr<identity::KeySource>(fetched, fetched->source.get());
-  }
-  return std::shared_ptr<Generation>(
-      new Generation(std::move(settings), lasting, std::move(providers), std::move(sources)));
+  ASSIGN_OR_RETURN(auto keys, service::ProviderKeys::Make(settings.identity.jwt, lasting.client, lasting.log,
+                                                          before != nullptr ? before->keys_.get() : nullptr));
+  return std::shared_ptr<Generation>(new Generation(std::move(settings), lasting, std::move(keys)));
 }
 
-Generation::Generation(Settings settings, const Lasting& lasting,
-                       std::vector<identity::JwtProvider> providers, Sources sources)
+Generation::Generation(Settings settings, const Lasting& lasting, std::unique_ptr<service::ProviderKeys> keys)
     : settings_(std::move(settings)),
-      sources_(std::move(sources)),
-      authenticator_({std::move(providers), settings_.certificate, settings_.anonymous, settings_.tickets},
+      keys_(std::move(keys)),
+      authenticator_({keys_->providers(), settings_.identity.certificate, settings_.identity.anonymous,
+                      settings_.tickets, settings_.identity.gateways},
                      lasting.clock, settings_.cache_bytes / kPartOfCallers,
                      [&metrics = lasting.metrics](bool known) { metrics.JwtVerified(known); }),
       grants_(settings_.grants),
@@ -74,22 +37,5 @@ Generation::Generation(Settings settings, const Lasting& lasting,
             settings_.gateway_address}) {}
 
 Generation::~Generation() = default;
-
-void Generation::OnKeysFetched(absl::AnyInvocable<void()> done) {
-  // Runs `done` when the last of those that wait for a fetch is gone.
-  std::shared_ptr<void> all(nullptr, [done = std::move(done)](void*) mutable { done(); });
-  for (const auto& [where, fetched] : sources_) fetched->source->OnFirstFetch([all] {});
-}
-
-void Generation::StopFetching() {
-  for (const auto& [where, fetched] : sources_) fetched->source->Stop();
-}
-
-bool Generation::HasAllKeys() const {
-  for (const auto& [where, fetched] : sources_) {
-    if (fetched->source->Current() == nullptr) return false;
-  }
-  return true;
-}
 
 }  // namespace sluice::broker

@@ -44,27 +44,14 @@ class Generation {
   uint64_t remembered_callers_bytes() const { return authenticator_.remembered_bytes(); }
   uint64_t remembered_plans_bytes() const { return issuer_.remembered_bytes(); }
 
-  // Calls `done` once every JWKS behind a URL was asked for once, well or not.
-  void OnKeysFetched(absl::AnyInvocable<void()> done);
-  // Before the HTTP client ends. Idempotent; blocks for a moment.
-  void StopFetching();
-  // False while a provider's keys were never obtained.
-  bool HasAllKeys() const;
+  // Stopped before the HTTP client ends.
+  service::ProviderKeys& keys() const { return *keys_; }
 
  private:
-  // Keys behind a URL, and the client that they come by where their provider has an authority of its own.
-  struct Fetched {
-    std::unique_ptr<http::Client> client;
-    std::unique_ptr<identity::UrlKeySource> source;
-  };
-  using Sources = std::map<std::string, std::shared_ptr<Fetched>>;
-
-  Generation(Settings settings, const Lasting& lasting, std::vector<identity::JwtProvider> providers,
-             Sources sources);
+  Generation(Settings settings, const Lasting& lasting, std::unique_ptr<service::ProviderKeys> keys);
 
   const Settings settings_;
-  // By everything that says where they are.
-  const Sources sources_;
+  const std::unique_ptr<service::ProviderKeys> keys_;
   const identity::Authenticator authenticator_;
   const Grants grants_;
   Issuer issuer_;

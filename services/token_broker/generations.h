@@ -29,8 +29,8 @@ class Generations {
   // Before the HTTP client ends. Blocks for a moment.
   void StopFetching() {
     std::lock_guard lock(mutex_);
-    if (current_ != nullptr) current_->StopFetching();
-    for (const auto& generation : retired_) generation->StopFetching();
+    if (current_ != nullptr) current_->keys().Stop();
+    for (const auto& generation : retired_) generation->keys().Stop();
   }
 
   // Ends what no call uses any more, on this thread: calls keep theirs for as long as they run, so none ends

@@ -83,9 +83,11 @@ int main(int argc, char** argv) {
             {{"grpc_port", (*broker)->grpc_port()},
              {"http_port", (*broker)->http_port()},
              {"admin_port", (*broker)->admin_port()}});
-  const std::string ports = "{\"grpc\":" + std::to_string((*broker)->grpc_port()) +
-                            ",\"http\":" + std::to_string((*broker)->http_port()) +
-                            ",\"admin\":" + std::to_string((*broker)->admin_port()) + "}\n";
+  const std::string ports =
+      "{\"grpc\":" + std::to_string((*broker)->grpc_port()) +
+      ",\"http\":" + std::to_string((*broker)->http_port()) +
+      ",\"admin\":" + std::to_string((*broker)->admin_port()) +
+      (kept.gateways ? ",\"gateways\":" + std::to_string((*broker)->gateways_port()) : "") + "}\n";
   if (!ports_file.empty() && !WriteFileWhole(ports_file, ports)) {
     std::cerr << "sluice-broker: cannot write " << ports_file << "\n";
     return 1;

@@ -20,12 +20,13 @@ std::vector<std::pair<std::string, const char*>> FilesOf(const std::string& conf
                                                          const ConfigSource& source) {
   std::vector<std::pair<std::string, const char*>> out = {{config_path, "config"}};
   for (const std::string& file : source.files()) out.emplace_back(file, "keys");
-  for (const JwtProviderSettings& jwt : settings.jwt) {
+  for (const service::JwtProviderSettings& jwt : settings.identity.jwt) {
     out.emplace_back(jwt.jwks_file, "jwks");
     out.emplace_back(jwt.ca_file, "jwks");
   }
-  for (const Listener* listener : {&settings.grpc, &settings.http, &settings.admin}) {
-    if (!listener->tls) continue;
+  const Listener* gateways = settings.gateways ? &*settings.gateways : nullptr;
+  for (const Listener* listener : {&settings.grpc, &settings.http, &settings.admin, gateways}) {
+    if (listener == nullptr || !listener->tls) continue;
     out.emplace_back(listener->tls->cert_file, "tls");
     out.emplace_back(listener->tls->key_file, "tls");
     out.emplace_back(listener->tls->client_ca_file, "tls");

@@ -22,6 +22,8 @@ absl::Status CheckReplaceable(const Settings& running, const Settings& next) {
   const std::pair<const char*, bool> same[] = {
       {"development", running.development == next.development},
       {"listen.grpc", Text(running.grpc) == Text(next.grpc)},
+      {"listen.gateways",
+       (running.gateways ? Text(*running.gateways) : "") == (next.gateways ? Text(*next.gateways) : "")},
       {"listen.http", Text(running.http) == Text(next.http)},
       {"listen.admin", Text(running.admin) == Text(next.admin)},
       {"listen.grpc_queues", running.grpc_queues == next.grpc_queues},

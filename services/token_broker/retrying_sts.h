@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "common/base/timers.h"
-#include "services/token_broker/jitter.h"
+#include "common/crypto/jitter.h"
 #include "services/token_broker/sts.h"
 
 namespace sluice::broker {

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/cancel.h"
 #include "common/base/timers.h"
-#include "services/token_broker/jitter.h"
+#include "common/crypto/jitter.h"
 #include "services/token_broker/sts.h"
 
 namespace sluice::broker {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "common/base/timers.h"
+#include "common/crypto/jitter.h"
 #include "services/token_broker/breaker_sts.h"
 #include "services/token_broker/budgeted_sts.h"
 #include "services/token_broker/failover_sts.h"
-#include "services/token_broker/jitter.h"
 #include "services/token_broker/retrying_sts.h"
 #include "services/token_broker/sts_budget.h"
 

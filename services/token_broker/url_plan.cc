@@ -2,6 +2,7 @@
 #include "services/token_broker/url_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "common/base/status.h"
@@ -75,6 +76,11 @@ absl::Status CheckFields(const MethodRules& rules, const SignUrlRequest& request
       {request.has_content_length() && !rules.takes_body, "content_length"},
       {!request.upload_id().empty() && !rules.takes_upload_id, "upload_id"},
       {!request.part_numbers().empty() && !rules.takes_parts, "part_numbers"},
+      {!request.tags().empty() && !rules.takes_type, "tags"},
+      {request.forbid_overwrite() && !rules.takes_type &&
+           request.method() != token::v1::URL_METHOD_COMPLETE_MULTIPART,
+       "forbid_overwrite"},
+      {request.after_part() != 0 && request.method() != token::v1::URL_METHOD_LIST_PARTS, "after_part"},
       {!request.process().empty() && request.method() != token::v1::URL_METHOD_GET, "process"}};
   for (const auto& [given, field] : unwanted) {
     if (given) return Invalid(std::string("this method takes no ") + field).With("field", field);
@@ -124,6 +130,27 @@ absl::StatusOr<aliyun::Pairs> MetadataHeaders(const SignUrlRequest& request) {
   return out;
 }
 
+// The one header that an object's tags become; empty without any.
+absl::StatusOr<std::string> TaggingHeader(const SignUrlRequest& request) {
+  const auto plain = [](std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view(" +-=._:/").find(c) != std::string_view::npos;
+    });
+  };
+  if (request.tags_size() > 10) return Invalid("an object has at most 10 tags").With("field", "tags");
+  const std::map<std::string, std::string> sorted(request.tags().begin(), request.tags().end());
+  std::string out;
+  for (const auto& [name, value] : sorted) {
+    if (name.empty() || name.size() > 128 || value.size() > 256 || !plain(name) || !plain(value))
+      return Invalid(
+                 "a tag is a name of 1 to 128 and a value of 0 to 256 of letters, digits, spaces and +-=._:/")
+          .With("field", "tags");
+    out += (out.empty() ? "" : "&") + crypto::PercentEncode(name) + "=" + crypto::PercentEncode(value);
+  }
+  return out;
+}
+
 absl::Status CheckBody(const SignUrlRequest& request) {
   if (request.has_content_length() && request.content_length() > kLargestBody)
     return Invalid("content_length is at most 5 GiB; larger objects go in parts")
@@ -133,6 +160,15 @@ absl::Status CheckBody(const SignUrlRequest& request) {
   if (!md5 || md5->size() != 16)
     return Invalid("content_md5 is 16 bytes in base64").With("field", "content_md5");
   return absl::OkStatus();
+}
+
+// A gateway writes what its caller sends, and holds the limits itself.
+bool IsGateways(const identity::Caller& caller) { return caller.ticket && caller.ticket->for_gateway; }
+
+absl::Status CheckGatewaysMethod(UrlMethod method) {
+  if (method != token::v1::URL_METHOD_GET && method != token::v1::URL_METHOD_DELETE) return absl::OkStatus();
+  return Fail(absl::StatusCode::kPermissionDenied, "GATEWAY_NOT_ALLOWED",
+              "a gateway writes objects; it reads and deletes none");
 }
 
 // Whether this form holds the grant's limits for this method.
@@ -162,8 +198,18 @@ absl::StatusOr<UrlPlan> PlanUrls(const Judge& judge, const SignUrlRequest& reque
   const MethodRules* rules = RulesOf(request.method());
   if (rules == nullptr) return Invalid("method is not given, or unknown").With("field", "method");
   UrlPlan plan;
-  ASSIGN_OR_RETURN(plan.access, JudgeAccess(judge, {request.grant(), request.path(), {rules->operation}}));
+  const bool gateway = IsGateways(judge.caller);
+  if (gateway) RETURN_IF_ERROR(CheckGatewaysMethod(request.method()));
+  // A gateway learns by HEAD whether the object that it wrote is there, and reads none by it.
+  const bool head = gateway && request.method() == token::v1::URL_METHOD_HEAD;
+  AccessRequest asked{
+      request.grant(), request.path(), {head ? token::v1::OPERATION_UPLOAD : rules->operation}};
+  if (!request.tags().empty()) asked.operations.push_back(token::v1::OPERATION_TAG);
+  ASSIGN_OR_RETURN(plan.access, JudgeAccess(judge, asked));
   const Grant& grant = *plan.access.grant;
+  if (head && !grant.operations.contains(token::v1::OPERATION_DOWNLOAD))
+    return Fail(absl::StatusCode::kFailedPrecondition, "HEAD_NOT_GRANTED",
+                "the grant " + grant.name + " gives no DOWNLOAD, so its objects cannot be asked about");
   if (!plan.access.scope.is_object)
     return Fail(absl::StatusCode::kInvalidArgument, "PATH_INVALID",
                 "a URL is for one object; name it, without a / at the end");
@@ -177,7 +223,10 @@ absl::StatusOr<UrlPlan> PlanUrls(const Judge& judge, const SignUrlRequest& reque
       request.content_type().empty() ? "application/octet-stream" : request.content_type();
   if (rules->takes_type && !IsContentType(type))
     return Invalid("content_type is not type/subtype").With("field", "content_type");
-  RETURN_IF_ERROR(CheckLimits(grant.limits, request, type));
+  if (!gateway) RETURN_IF_ERROR(CheckLimits(grant.limits, request, type));
+  ASSIGN_OR_RETURN(const std::string tagging, TaggingHeader(request));
+  if (request.after_part() > kMostParts)
+    return Invalid("after_part is 0 to 10000").With("field", "after_part");
   if (!request.process().empty())
     RETURN_IF_ERROR(CheckProcess(request.process(), grant.process, plan.access.prefix));
 
@@ -187,6 +236,10 @@ absl::StatusOr<UrlPlan> PlanUrls(const Judge& judge, const SignUrlRequest& reque
     base.headers.emplace_back("Content-Type", type);
     plan.carries_metadata = true;
   }
+  if (!tagging.empty()) base.headers.emplace_back("x-oss-tagging", tagging);
+  if (request.forbid_overwrite()) base.headers.emplace_back("x-oss-forbid-overwrite", "true");
+  if (request.after_part() != 0)
+    base.query.emplace_back("part-number-marker", std::to_string(request.after_part()));
   if (!request.content_md5().empty()) base.headers.emplace_back("Content-MD5", request.content_md5());
   if (request.has_content_length()) {
     base.headers.emplace_back("Content-Length", std::to_string(request.content_length()));

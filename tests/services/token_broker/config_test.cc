@@ -72,8 +72,8 @@ TEST_F(ConfigTest, ReadsAGoodOneAndItsDefaults) {
   EXPECT_THAT(settings->credential_chain, ElementsAre("env", "oidc", "profile", "ecs", "uri"));
   EXPECT_EQ(settings->load.subject_calls_per_second, 50);
   EXPECT_EQ(settings->cache_bytes, 256u << 20);
-  EXPECT_EQ(settings->jwt[0].rules.skew, std::chrono::seconds(30));
-  EXPECT_EQ(settings->anonymous, "nobody");
+  EXPECT_EQ(settings->identity.jwt[0].rules.skew, std::chrono::seconds(30));
+  EXPECT_EQ(settings->identity.anonymous, "nobody");
   EXPECT_EQ(settings->grants[0].endpoint, "https://oss-cn-hangzhou.aliyuncs.com");
   EXPECT_EQ(settings->grants[0].default_ttl, std::chrono::minutes(15));
   EXPECT_THAT(Warnings(*settings), IsEmpty());
@@ -184,6 +184,43 @@ TEST_F(ConfigTest, OpenAndSharedPrefixesAreWarnedOf) {
               HasSubstr("share the prefix uploads/all/"));
 }
 
+TEST_F(ConfigTest, GatewaysAreKnownByCertificateAndAnAudienceOfTheirOwn) {
+  const std::string tls = "tls: {cert_file: a, key_file: b, client_ca_file: c}";
+  const auto with = [&](const std::string& listen, const std::string& gateways) {
+    return Read(
+        With("listen: {grpc: 127.0.0.1:0}", "listen: {grpc: 127.0.0.1:0" + listen + "}\n" + gateways));
+  };
+  const auto settings =
+      with(", gateways: {address: '127.0.0.1:0', " + tls + "}", "gateways: {names: [spiffe://a/g]}");
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_THAT(settings->identity.gateways->names, ElementsAre("spiffe://a/g"));
+  EXPECT_THAT(settings->identity.gateways->audiences, ElementsAre("sluice-gateway"));
+  EXPECT_FALSE(Read(kGood)->identity.gateways.has_value());
+  const auto refused = [&](const std::string& listen, const std::string& gateways, const std::string& says) {
+    const absl::Status status = with(listen, gateways).status();
+    EXPECT_EQ(Reason(status), "CONFIG_INVALID");
+    EXPECT_THAT(std::string(status.message()), HasSubstr(says));
+  };
+  refused("", "gateways: {names: [a]}", "gateways: needs listen.gateways");
+  refused(", gateways: {address: '127.0.0.1:0'}", "gateways: {names: [a]}", "listen.gateways.tls: needs");
+  const std::string good = ", gateways: {address: '127.0.0.1:0', " + tls + "}";
+  refused(good, "gateways: {names: ['']}", "gateways.names[0]: must be");
+  refused(good, "gateways: {audience: [x]}", "gateways.names: needs");
+  refused(good, "gateways: {names: [a], audience: [sluice]}", "gateways.audience: sluice is an audience of");
+}
+
+TEST_F(ConfigTest, CheckSaysWhetherAGatewayCanSettleALostAnswer) {
+  auto settings = Read(kGood);
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_THAT(DescribeGrants(*settings), ::testing::Not(HasSubstr("gateway")));
+  settings->identity.gateways = identity::GatewayRules{{"g"}, {"sluice-gateway"}};
+  EXPECT_THAT(DescribeGrants(*settings), HasSubstr("COMPLETION_UNCONFIRMED"));
+  settings->grants[0].operations.insert(token::v1::OPERATION_DOWNLOAD);
+  EXPECT_THAT(DescribeGrants(*settings), HasSubstr("settle a lost answer by HEAD"));
+  settings->grants[0].operations = {token::v1::OPERATION_DOWNLOAD};
+  EXPECT_THAT(DescribeGrants(*settings), ::testing::Not(HasSubstr("gateway")));
+}
+
 TEST_F(ConfigTest, TheSamplesOfTheRepositoryAreGood) {
   config::v1::TokenBrokerConfig config;
   const std::string folder = std::string(SLUICE_SOURCE_DIR) + "/deploy/config/";
@@ -198,8 +235,8 @@ TEST_F(ConfigTest, TheSamplesOfTheRepositoryAreGood) {
 
   config.Clear();
   auto sandbox = LoadConfig(folder + "token_broker.sandbox.yaml", config, [](const std::string& name) {
-    return std::optional<std::string>(name.find("LISTEN") != std::string::npos ? "127.0.0.1:0"
-                                                                               : "http://127.0.0.1:1");
+    const bool address = name.find("LISTEN") != std::string::npos || name == "SLUICE_GATEWAY_ADDRESS";
+    return std::optional<std::string>(address ? "127.0.0.1:0" : "http://127.0.0.1:1");
   });
   ASSERT_THAT(sandbox, IsOk());
   EXPECT_THAT(ReadSettings(config, *sandbox), IsOk());

@@ -15,7 +15,7 @@ using sluice::testing::IsOk;
 TEST(CheckReplaceableTest, WhoMayAskAndHowMuchCanChange) {
   Settings running;
   Settings next;
-  next.anonymous = "nobody";
+  next.identity.anonymous = "nobody";
   next.sts_calls_per_second = 7;
   next.load.in_flight = 3;
   next.trusted_proxies = {*IpRange::Parse("10.0.0.0/8")};
