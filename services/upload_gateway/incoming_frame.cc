@@ -47,10 +47,13 @@ bool ReadMessage(SliceReader& in, TakeField take) {
   const auto views = in.Take(*bytes);
   if (!views) return false;
   SliceReader inside(*views);
-  return ReadFields(inside, [&](uint32_t tag) { return take(inside, tag); });
+  // How many bytes of the outer message follow what is left of this one.
+  const uint64_t after = in.left();
+  return ReadFields(inside, [&](uint32_t tag) { return take(inside, tag, after); });
 }
 
-bool ReadChunkField(SliceReader& in, uint32_t tag, IncomingFrame& out) {
+// Of a message of `total` bytes, `after` of them behind the chunk.
+bool ReadChunkField(SliceReader& in, uint32_t tag, uint64_t after, uint64_t total, IncomingFrame& out) {
   if (tag == kOffset) {
     const auto offset = in.Varint();
     out.offset = offset.value_or(0);
@@ -64,6 +67,7 @@ bool ReadChunkField(SliceReader& in, uint32_t tag, IncomingFrame& out) {
   if (tag != kData) return in.Skip(tag);
   const auto bytes = in.Varint();
   if (!bytes) return false;
+  out.data_at = total - after - in.left();
   auto views = in.Take(*bytes);
   if (!views) return false;
   out.data = *std::move(views);
@@ -115,6 +119,7 @@ absl::StatusOr<IncomingFrame> ReadFrame(std::span<const std::string_view> slices
   using Kind = IncomingFrame::Kind;
   IncomingFrame out;
   SliceReader in(slices);
+  const uint64_t total = in.left();
   const bool good = ReadFields(in, [&](uint32_t tag) {
     switch (tag) {
       case kUploadId:
@@ -125,12 +130,14 @@ absl::StatusOr<IncomingFrame> ReadFrame(std::span<const std::string_view> slices
         return ReadStart(in, out);
       case kChunk:
         Become(Kind::kChunk, out);
-        return ReadMessage(
-            in, [&](SliceReader& inside, uint32_t field) { return ReadChunkField(inside, field, out); });
+        return ReadMessage(in, [&](SliceReader& inside, uint32_t field, uint64_t after) {
+          return ReadChunkField(inside, field, after, total, out);
+        });
       case kFinish:
         Become(Kind::kFinish, out);
-        return ReadMessage(
-            in, [&](SliceReader& inside, uint32_t field) { return ReadFinishField(inside, field, out); });
+        return ReadMessage(in, [&](SliceReader& inside, uint32_t field, uint64_t) {
+          return ReadFinishField(inside, field, out);
+        });
       default:
         return in.Skip(tag);
     }

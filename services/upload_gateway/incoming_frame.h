@@ -24,8 +24,9 @@ struct IncomingFrame {
   // Of kChunk.
   uint64_t offset = 0;
   std::optional<uint32_t> crc32c;
-  // Views into the slices; none is empty.
+  // Views into the slices, none of them empty, and where they begin in the message.
   std::vector<std::string_view> data;
+  uint64_t data_at = 0;
   // Of kFinish.
   std::optional<uint64_t> crc64;
 

@@ -14,7 +14,7 @@ namespace sluice::gateway {
 struct StoredPart {
   uint32_t number = 0;
   uint64_t bytes = 0;
-  // As OSS writes it, quotes included.
+  // Without quotes.
   std::string etag;
   // CRC-64/XZ of its bytes, where OSS tells.
   std::optional<uint64_t> crc64;

@@ -25,6 +25,10 @@ bool IsOwner(const SealedUpload& upload, const identity::Caller& caller) {
 
 }  // namespace
 
+std::string IdentityOf(const SealedUpload& upload) {
+  return upload.object_token() + "/" + upload.oss_upload_id();
+}
+
 absl::Status UploadNotFound() {
   return Fail(absl::StatusCode::kNotFound, "UPLOAD_NOT_FOUND",
               "you have no such upload, or it was aborted or has expired; start it again");

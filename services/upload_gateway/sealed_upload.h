@@ -31,6 +31,9 @@ absl::StatusOr<SealedUpload> OpenUpload(std::string_view id, const crypto::Seali
 // hex digits. Pure.
 std::string ObjectToken(const SealedUpload& upload, const crypto::SealingRing& ring);
 
+// Which upload it is: the same for all streams of one. Pure.
+std::string IdentityOf(const SealedUpload& upload);
+
 // The refusal of OpenUpload, for an upload that is gone in OSS.
 absl::Status UploadNotFound();
 
