@@ -11,8 +11,10 @@
 #include "clients/cli/broker_clock.h"
 #include "clients/cli/isolation_proof.h"
 #include "clients/cli/output.h"
+#include "clients/cli/resume_file.h"
 #include "clients/cpp/direct_transfer.h"
 #include "common/aliyun/oss_object_store.h"
+#include "common/base/environment.h"
 #include "common/base/iso_time.h"
 #include "common/base/json.h"
 #include "common/base/status.h"
@@ -20,10 +22,12 @@
 #include "common/base/text.h"
 #include "common/base/units.h"
 #include "common/crypto/encoding.h"
+#include "common/http/body_client.h"
 #include "common/http/curl_client.h"
 #include "common/http/wait.h"
 #include "common/reasons/client.h"
 #include "common/reasons/token_broker.h"
+#include "common/reasons/upload_gateway.h"
 
 namespace sluice::cli {
 namespace {
@@ -77,6 +81,9 @@ std::string PrettyJson(const google::protobuf::Message& message) {
 // What it takes to reach the one object that a token is for.
 struct Reach {
   IssueTokenResponse token;
+  std::unique_ptr<http::Client> calls;
+  std::unique_ptr<http::BodyClient> bodies;
+  // Bodies by the one, the rest by the other.
   std::unique_ptr<http::Client> http;
   std::unique_ptr<BrokerClock> clock;
   std::unique_ptr<aliyun::OssObjectStore> store;
@@ -88,7 +95,9 @@ absl::StatusOr<Reach> ReachObject(client::TokenClient& broker, const IssueTokenR
   ASSIGN_OR_RETURN(out.token, broker.Ask(request, Patience(), cancel));
   if (!out.token.scope().has_key()) return Usage("name one object; a path that ends in / is a folder");
   const auto& credentials = out.token.credentials();
-  out.http = http::MakeCurlClient({});
+  out.calls = http::MakeCurlClient({});
+  ASSIGN_OR_RETURN(out.bodies, http::MakeBodyClient({}));
+  out.http = http::MakeSplitClient(*out.calls, *out.bodies);
   out.clock = std::make_unique<BrokerClock>(out.token.server_time());
   ASSIGN_OR_RETURN(out.store, aliyun::OssObjectStore::Make(
                                   *out.http,
@@ -144,10 +153,91 @@ absl::Status RunToken(client::TokenClient& broker, const TokenArguments& argumen
   return absl::OkStatus();
 }
 
-absl::Status RunUpload(client::TokenClient& broker, const UploadArguments& arguments, CancelToken cancel) {
+absl::Status RunGatewayUpload(client::UploadClientOptions gateway, const UploadArguments& arguments,
+                              CancelToken cancel) {
+  if (gateway.gateways.empty())
+    return Fail(absl::StatusCode::kInvalidArgument, "GATEWAY_UNSET",
+                "which gateway? give --gateway HOST:PORT, or set SLUICE_GATEWAY");
+  ASSIGN_OR_RETURN(const auto file, client::SourceFile::Open(arguments.file));
+  const std::string name = std::filesystem::path(arguments.file).filename().string();
+  client::UploadOrder order;
+  order.grant = arguments.grant;
+  order.path = arguments.to.empty() ? name : arguments.to;
+  order.content_type = arguments.content_type.empty() ? ContentTypeOf(name) : arguments.content_type;
+  order.overwrite = !arguments.no_overwrite;
+  const ResumeFile kept(ProcessEnvironment(), gateway.gateways.front(), arguments.file, order.path);
+  std::string upload_id = kept.Read();
+  const std::string before = upload_id;
+  bool told = before.empty();
+  std::string saved = before;
+  const auto bar = MakeProgress(isatty(STDERR_FILENO) == 1);
+  ASSIGN_OR_RETURN(const auto client, client::UploadClient::Make(std::move(gateway)));
+  const auto progress = [&](uint64_t committed, uint64_t total) {
+    if (!std::exchange(told, true) && total > 0)
+      std::cerr << "going on at " << committed * 100 / total << " %\n";
+    // At once, for whoever ends this process without a word.
+    if (!upload_id.empty() && std::exchange(saved, upload_id) != upload_id) (void)kept.Write(upload_id);
+    bar(committed, total);
+  };
+  const auto object = client->Upload(file, order, upload_id, progress, cancel);
+  if (object.ok()) {
+    kept.Remove();
+  } else if (absl::IsNotFound(object.status()) || upload_id.empty()) {
+    kept.Remove();
+  } else {
+    RETURN_IF_ERROR(kept.Write(upload_id));
+    std::cerr << "the same command goes on from here\n";
+  }
+  RETURN_IF_ERROR(object.status());
+  const std::string crc = std::to_string(object->crc64());
+  if (arguments.json) {
+    std::cout << boost::json::serialize(
+                     boost::json::object{{"bucket", object->bucket()},
+                                         {"key", object->key()},
+                                         {"sizeBytes", object->size_bytes()},
+                                         {"etag", object->etag()},
+                                         {"crc64", crc},
+                                         {"wholeObjectVerified", object->whole_object_verified()}})
+              << "\n";
+  } else {
+    std::cout << "stored " << object->bucket() << "/" << object->key() << ": " << object->size_bytes()
+              << " bytes through the gateway, etag " << object->etag() << ", CRC-64 " << crc
+              << (object->whole_object_verified() ? " compared" : " not compared") << "\n";
+  }
+  return absl::OkStatus();
+}
+
+namespace {
+
+// Whether the broker would have this file go through the gateway; its address where none was given.
+absl::StatusOr<bool> PlansGateway(client::TokenClient& broker, const UploadArguments& arguments,
+                                  uint64_t size, client::UploadClientOptions& gateway,
+                                  const CancelToken& cancel) {
+  const std::string name = std::filesystem::path(arguments.file).filename().string();
+  token::v1::PlanUploadRequest request;
+  request.set_grant(arguments.grant);
+  request.set_path(arguments.to.empty() ? name : arguments.to);
+  request.set_size_bytes(size);
+  request.set_content_type(arguments.content_type.empty() ? ContentTypeOf(name) : arguments.content_type);
+  request.add_forms(token::v1::UPLOAD_FORM_TOKEN);
+  request.add_forms(token::v1::UPLOAD_FORM_GATEWAY);
+  ASSIGN_OR_RETURN(const auto plan, broker.Ask(request, Patience(), cancel));
+  if (plan.form() != token::v1::UPLOAD_FORM_GATEWAY) return false;
+  if (gateway.gateways.empty()) gateway.gateways = {plan.gateway().address()};
+  return true;
+}
+
+}  // namespace
+
+absl::Status RunUpload(client::TokenClient& broker, client::UploadClientOptions gateway,
+                       const UploadArguments& arguments, CancelToken cancel) {
   std::error_code error;
   const uint64_t size = std::filesystem::file_size(arguments.file, error);
   if (error) return Usage("cannot read " + arguments.file + ": " + error.message());
+  if (arguments.via == "auto") {
+    ASSIGN_OR_RETURN(const bool through, PlansGateway(broker, arguments, size, gateway, cancel));
+    if (through) return RunGatewayUpload(std::move(gateway), arguments, std::move(cancel));
+  }
   const std::string name = std::filesystem::path(arguments.file).filename().string();
   client::TransferOptions options;
   options.put.content_type = arguments.content_type.empty() ? ContentTypeOf(name) : arguments.content_type;
@@ -309,11 +399,15 @@ absl::Status RunWhy(const std::string& reason) {
   for (const auto& entry : reasons::kTokenBroker) {
     if (entry.reason == reason) return print(entry, "said by the broker"), absl::OkStatus();
   }
+  for (const auto& entry : reasons::kUploadGateway) {
+    if (entry.reason == reason) return print(entry, "said by the upload gateway"), absl::OkStatus();
+  }
   for (const auto& entry : reasons::kClient) {
     if (entry.reason == reason) return print(entry, "said by this client"), absl::OkStatus();
   }
-  return Usage(reason +
-               " is no reason of the broker or of this client; reasons are written like STS_UNREACHABLE");
+  return Usage(
+      reason +
+      " is no reason of the broker, the gateway or this client; reasons are written like STS_UNREACHABLE");
 }
 
 namespace {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "clients/cpp/token_client.h"
+#include "clients/cpp/upload_client.h"
 #include "common/base/cancel.h"
 
 // The commands behind `sluice`. Each prints its result on standard output and its progress on standard error,
@@ -33,12 +34,19 @@ struct UploadArguments {
   // By the file's name when empty.
   std::string content_type;
   bool no_overwrite = false;
+  // `direct`, `gateway`, or `auto`: as the broker plans it.
+  std::string via = "direct";
   // Whether OSS may be spoken to in plain http beyond this machine.
   bool allow_http = false;
   bool json = false;
 };
-// Asks for a token for that one object, then puts the file straight into OSS.
-absl::Status RunUpload(client::TokenClient& broker, const UploadArguments& arguments, CancelToken cancel);
+// Asks for a token for that one object, then puts the file straight into OSS; or sends it through the
+// gateway, going on with what an earlier command began.
+absl::Status RunUpload(client::TokenClient& broker, client::UploadClientOptions gateway,
+                       const UploadArguments& arguments, CancelToken cancel);
+// The same through the gateway, which needs no broker's address.
+absl::Status RunGatewayUpload(client::UploadClientOptions gateway, const UploadArguments& arguments,
+                              CancelToken cancel);
 
 struct DownloadArguments {
   std::string grant;

@@ -41,6 +41,10 @@ int main(int argc, char** argv) {
   app.add_option("--ticket-file", flags.ticket_file, "file with a ticket, instead of a JWT");
   app.add_option("--cert", flags.cert, "PEM of your client certificate, for TLS");
   app.add_option("--key", flags.key, "PEM of its key; in the same file without");
+  app.add_option("--gateway", flags.gateway,
+                 "of the upload gateway, as --broker; several with commas (SLUICE_GATEWAY)");
+  app.add_option("--gateway-jwt-file", flags.gateway_jwt_file,
+                 "file with the JWT for the gateway; that of --jwt-file without (SLUICE_GATEWAY_JWT_FILE)");
   app.add_option("--output", output, "text, or json where there is something to print")
       ->check(CLI::IsMember({"text", "json"}));
   app.fallthrough();
@@ -59,12 +63,14 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"json", "env"}));
 
   cli::UploadArguments upload;
-  std::string via = "direct";
   auto* upload_command = app.add_subcommand("upload", "put a file into OSS");
   upload_command->add_option("FILE", upload.file, "the file")->required();
   upload_command->add_option("--to", upload.to, "path below your prefix; the file's name without");
-  upload_command->add_option("--via", via, "direct: token, then straight to OSS")
-      ->check(CLI::IsMember({"direct"}));
+  upload_command
+      ->add_option("--via", upload.via,
+                   "direct: token, then straight to OSS; gateway: through the upload gateway; auto: as the "
+                   "broker plans")
+      ->check(CLI::IsMember({"direct", "gateway", "auto"}));
   upload_command->add_option("--grant", upload.grant, "name of the grant, where several are yours");
   upload_command->add_option("--content-type", upload.content_type, "by the file's name without");
   upload_command->add_flag("--no-overwrite", upload.no_overwrite, "refuse to replace an object");
@@ -165,13 +171,22 @@ int main(int argc, char** argv) {
   upload.allow_http = download.allow_http = allow_http;
 
   const CancelToken cancel = CancelOnSignals();
+  const auto gateway = cli::ReadGatewaySettings(flags, ProcessEnvironment());
+  if (*upload_command && upload.via == "gateway") {
+    const absl::Status done =
+        gateway.ok() ? cli::RunGatewayUpload(*gateway, upload, cancel) : gateway.status();
+    std::cout.flush();
+    if (!done.ok()) std::cerr << cli::ErrorText(done);
+    return cli::ExitCode(done);
+  }
   const auto settings = cli::ReadSettings(flags, ProcessEnvironment());
   auto broker = settings.ok() ? client::TokenClient::Make(*settings)
                               : absl::StatusOr<std::unique_ptr<client::TokenClient>>(settings.status());
   absl::Status status = broker.status();
-  if (broker.ok()) {
+  if (status.ok()) status = gateway.status();
+  if (status.ok()) {
     status = *token_command      ? cli::RunToken(**broker, token, cancel)
-             : *upload_command   ? cli::RunUpload(**broker, upload, cancel)
+             : *upload_command   ? cli::RunUpload(**broker, *gateway, upload, cancel)
              : *download_command ? cli::RunDownload(**broker, download, cancel)
              : *sign_command     ? cli::RunSignUrl(**broker, sign, cancel)
              : *plan_command     ? cli::RunPlan(**broker, plan, cancel)

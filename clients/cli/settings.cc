@@ -6,6 +6,7 @@
 #include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
+#include "common/base/text.h"
 #include "sluice/config/v1/client_config.pb.h"
 
 namespace sluice::cli {
@@ -34,15 +35,35 @@ absl::StatusOr<SecretString> ReadProof(const char* what, const std::string& path
   return SecretString(std::string_view(text).substr(0, end + 1));
 }
 
-}  // namespace
-
-absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flags,
-                                                        const Environment& environment) {
+absl::StatusOr<config::v1::ClientConfig> ReadClientConfig(const std::string& path,
+                                                          const Environment& environment) {
   config::v1::ClientConfig config;
-  const std::string path = ConfigPath(environment);
   std::error_code error;
   if (!path.empty() && std::filesystem::exists(path, error))
     RETURN_IF_ERROR(LoadConfig(path, config, environment).status());
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<client::UploadClientOptions> ReadGatewaySettings(const SettingFlags& flags,
+                                                                const Environment& environment) {
+  ASSIGN_OR_RETURN(const config::v1::ClientConfig config,
+                   ReadClientConfig(ConfigPath(environment), environment));
+  client::UploadClientOptions out;
+  out.gateways = SplitList(FirstSet(flags.gateway, environment("SLUICE_GATEWAY"), config.gateway()), ',');
+  out.ca_file = FirstSet(flags.ca, environment("SLUICE_CA"), config.ca());
+  std::string jwt =
+      FirstSet(flags.gateway_jwt_file, environment("SLUICE_GATEWAY_JWT_FILE"), config.gateway_jwt_file());
+  if (jwt.empty()) jwt = FirstSet(flags.jwt_file, environment("SLUICE_JWT_FILE"), config.jwt_file());
+  if (!jwt.empty()) out.jwt = [jwt] { return ReadProof("JWT", jwt); };
+  return out;
+}
+
+absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flags,
+                                                        const Environment& environment) {
+  const std::string path = ConfigPath(environment);
+  ASSIGN_OR_RETURN(const config::v1::ClientConfig config, ReadClientConfig(path, environment));
   client::TokenClientOptions out;
   out.address = FirstSet(flags.broker, environment("SLUICE_BROKER"), config.broker());
   out.ca_file = FirstSet(flags.ca, environment("SLUICE_CA"), config.ca());

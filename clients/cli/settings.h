@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "clients/cpp/token_client.h"
+#include "clients/cpp/upload_client.h"
 #include "common/base/config_file.h"
 
 namespace sluice::cli {
@@ -17,6 +18,8 @@ struct SettingFlags {
   std::string ticket_file;
   std::string cert;
   std::string key;
+  std::string gateway;
+  std::string gateway_jwt_file;
 };
 
 // Flags first, then SLUICE_BROKER, SLUICE_JWT_FILE, SLUICE_CA, then `$XDG_CONFIG_HOME/sluice/config.yaml` or
@@ -25,5 +28,11 @@ struct SettingFlags {
 // alone. With none of them the caller is anonymous.
 absl::StatusOr<client::TokenClientOptions> ReadSettings(const SettingFlags& flags,
                                                         const Environment& environment);
+
+// How the gateway is reached; `--gateway`, `--gateway-jwt-file` and `--ca`, SLUICE_GATEWAY,
+// SLUICE_GATEWAY_JWT_FILE, SLUICE_CA, then the config. No address where none is given. The JWT's file is read
+// again for each stream.
+absl::StatusOr<client::UploadClientOptions> ReadGatewaySettings(const SettingFlags& flags,
+                                                                const Environment& environment);
 
 }  // namespace sluice::cli

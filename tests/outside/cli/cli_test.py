@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -48,6 +49,116 @@ class CliTest(unittest.TestCase):
                 down = self.sluice("download", f"dir/{size}.bin", "-o", "to.bin", "--force")
                 self.assertEqual(down.returncode, 0, down.stderr)
                 self.assertEqual((self.at / "to.bin").read_bytes(), (self.at / "from.bin").read_bytes())
+
+    def through_gateway(self, *arguments):
+        if not (self.at / "gateway-jwt").exists():
+            with urllib.request.urlopen(os.environ["SLUICE_IDENTITY"] + "/token?subject=grace&audience=sluice-gateway", timeout=10) as answer:
+                (self.at / "gateway-jwt").write_bytes(answer.read())
+        return (["--gateway-jwt-file", "gateway-jwt", *arguments, "--via", "gateway"])
+
+    def start(self, *arguments):
+        return subprocess.Popen([SLUICE, *map(str, arguments)], env=self.environment, cwd=self.at, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+
+    def faults(self, query, method="POST"):
+        address = os.environ["SLUICE_SANDBOX_ADMIN"] + "/faults" + ("?" + query if query else "")
+        urllib.request.urlopen(urllib.request.Request(address, method=method, data=b"" if method == "POST" else None), timeout=10).close()
+
+    def parts_of(self, key):
+        with urllib.request.urlopen(os.environ["SLUICE_SANDBOX_ADMIN"] + "/stats?key=" + key, timeout=10) as answer:
+            return json.load(answer)["oss"].get("part", {"calls": 0, "bytes_in": 0})
+
+    def await_parts(self, key, running, parts):
+        for _ in range(2000):
+            if self.parts_of(key)["calls"] >= parts:
+                return
+            self.assertIsNone(running.poll(), "the upload ended before it was cut")
+            time.sleep(0.01)
+        self.fail("no parts came")
+
+    def test_files_go_through_the_gateway_whatever_their_size(self):
+        for size in (0, 1, 4 * 1024 * 1024 + 1, 1024 * 1024 * 1024):
+            with self.subTest(size=size):
+                piece = os.urandom(1024 * 1024 + 1)
+                with open(self.at / "from.bin", "wb") as file:
+                    for at in range(0, size, len(piece)):
+                        file.write(piece[:size - at])
+                up = self.sluice("--output", "json", "upload", "from.bin", "--to", f"gateway/{size}.bin", *self.through_gateway())
+                self.assertEqual(up.returncode, 0, up.stderr)
+                stored = json.loads(up.stdout)
+                self.assertEqual((stored["key"], stored["sizeBytes"], stored["wholeObjectVerified"]), (f"uploads/grace/gateway/{size}.bin", size, True))
+                down = self.sluice("download", f"gateway/{size}.bin", "-o", "to.bin", "--force")
+                self.assertEqual(down.returncode, 0, down.stderr)
+                self.assertEqual(subprocess.run(["cmp", "from.bin", "to.bin"], cwd=self.at, check=False).returncode, 0)
+
+    def test_an_upload_through_the_gateway_goes_on_after_ctrl_c(self):
+        size, key = 40 * 1024 * 1024, "uploads/grace/cut.bin"
+        (self.at / "cut.bin").write_bytes(os.urandom(size))
+        self.faults("service=oss&operation=part&kind=latency&value=200ms&for=60s")
+        running = self.start("upload", "cut.bin", *self.through_gateway())
+        self.await_parts(key, running, 6)
+        running.send_signal(signal.SIGINT)
+        _, says = running.communicate(timeout=30)
+        self.assertEqual(running.returncode, 130)
+        self.assertIn("the same command goes on from here", says)
+        before = self.parts_of(key)["bytes_in"]
+        again = self.sluice("upload", "cut.bin", *self.through_gateway())
+        self.faults("service=oss&kind=latency", "DELETE")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertRegex(again.stderr, r"going on at [1-9][0-9]* %")
+        self.assertLess(self.parts_of(key)["bytes_in"] - before, size)
+        self.assertEqual(self.sluice("download", "cut.bin", "-o", "to.bin").returncode, 0)
+        self.assertEqual((self.at / "to.bin").read_bytes(), (self.at / "cut.bin").read_bytes())
+        self.assertEqual(list((self.at / ".local/state/sluice").iterdir()), [])
+
+    def test_an_upload_goes_on_by_itself_when_its_gateway_is_killed_and_comes_back(self):
+        run = pathlib.Path(os.environ["SLUICE_RUN"])
+        size, key = 40 * 1024 * 1024, "uploads/grace/restart.bin"
+        (self.at / "restart.bin").write_bytes(os.urandom(size))
+        ports = self.at / "ports"
+
+        def gateway(listen):
+            ports.unlink(missing_ok=True)
+            command = (f'. "{run}/gateway.env"; export SLUICE_LISTEN_GRPC={listen} SLUICE_LISTEN_ADMIN=127.0.0.1:0 SLUICE_AUDIT_FILE="{self.at}/audit"; '
+                       f'exec "$SLUICE_BIN/sluice-gateway" --config deploy/config/upload_gateway.sandbox.yaml --ports-file "{ports}"')
+            process = subprocess.Popen(["bash", "-c", command], stderr=subprocess.DEVNULL)
+            self.addCleanup(lambda: (process.kill(), process.wait()))
+            while not ports.exists():
+                self.assertIsNone(process.poll())
+                time.sleep(0.01)
+            return process, f"127.0.0.1:{json.loads(ports.read_text())['grpc']}"
+
+        first, address = gateway("127.0.0.1:0")
+        self.faults("service=oss&operation=part&kind=latency&value=200ms&for=60s")
+        running = self.start("--gateway", address, "upload", "restart.bin", *self.through_gateway())
+        self.await_parts(key, running, 6)
+        first.kill()
+        first.wait()
+        gateway(address)
+        said, says = running.communicate(timeout=60)
+        self.faults("service=oss&kind=latency", "DELETE")
+        self.assertEqual(running.returncode, 0, says)
+        self.assertIn(f"{size} bytes through the gateway", said)
+        self.assertLess(self.parts_of(key)["bytes_in"], 2 * size)
+        self.assertEqual(self.sluice("download", "restart.bin", "-o", "to.bin").returncode, 0)
+        self.assertEqual((self.at / "to.bin").read_bytes(), (self.at / "restart.bin").read_bytes())
+
+    def test_what_the_gateway_refuses_is_told(self):
+        (self.at / "f").write_text("x")
+        wrong = ["--gateway-jwt-file", "jwt", "upload", "f", "--via", "gateway"]
+        for arguments, code, says in (
+                (wrong, 1, "TOKEN_REJECTED"),
+                (["upload", "f", "--to", "../bob/f", *self.through_gateway()], 1, "PATH_INVALID"),
+                (["upload", "f", "--grant", "absent", *self.through_gateway()], 1, "GRANT"),
+                (["--gateway", "gateway.example.com:50052", "upload", "f", *self.through_gateway()], 2, "https://")):
+            with self.subTest(arguments=arguments):
+                result = self.sluice(*arguments)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertIn(says, result.stderr)
+        self.assertEqual(self.sluice("upload", "f", *self.through_gateway()).returncode, 0)
+        again = self.sluice("upload", "f", "--no-overwrite", *self.through_gateway())
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("OBJECT_EXISTS", again.stderr)
 
     def test_refusals_and_usage_have_their_exit_codes(self):
         (self.at / "f").write_text("x")
