@@ -6,6 +6,8 @@
 
 #include "common/aliyun/credential_answer.h"
 #include "common/aliyun/credential_profile.h"
+#include "common/aliyun/oss_answers.h"
+#include "common/aliyun/oss_error.h"
 #include "common/base/config_file.h"
 #include "common/base/status.h"
 #include "common/base/units.h"
@@ -24,6 +26,8 @@
 #include "services/token_broker/policy_proof.h"
 #include "services/token_broker/prefix_template.h"
 #include "services/token_broker/session_policy.h"
+#include "services/upload_gateway/incoming_frame.h"
+#include "services/upload_gateway/sealed_upload.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -178,6 +182,51 @@ void FuzzKeys(std::string_view input) {
     judge(key.status(), key.ok() ? &*key : nullptr);
     if (key.ok()) Require(key->expiration > kNow, "a session is not over");
   }
+}
+
+void FuzzFrame(std::string_view input) {
+  if (input.empty()) return;
+  const size_t step = static_cast<unsigned char>(input.front()) + 1u;
+  const std::string_view message = input.substr(1);
+  std::vector<std::string_view> pieces;
+  for (size_t at = 0; at < message.size(); at += step) pieces.push_back(message.substr(at, step));
+  const auto frame = gateway::ReadFrame(pieces);
+  upload::v1::UploadRequest parsed;
+  const bool good = parsed.ParseFromArray(message.data(), static_cast<int>(message.size()));
+  // What protobuf refuses is refused; ours refuses more, such as an id of a megabyte.
+  if (!good) Require(!frame.ok(), "what is no UploadRequest is refused");
+  if (!frame.ok())
+    return Require(Reason(frame.status()) == "REQUEST_MALFORMED", "a refused message has its reason");
+  if (frame->kind != gateway::IncomingFrame::Kind::kChunk) return;
+  Require(parsed.has_chunk() && frame->offset == parsed.chunk().offset(), "the offset is protobuf's");
+  std::string data;
+  for (const std::string_view piece : frame->data) data += piece;
+  Require(data == parsed.chunk().data(), "the payload is protobuf's");
+  Require(data.empty() || message.substr(frame->data_at, data.size()) == data,
+          "the payload is where it is said to be");
+}
+
+void FuzzUploadId(std::string_view input) {
+  static const auto ring = crypto::SealingRing::Ephemeral();
+  const identity::Caller caller{"app", "alice", {}, false, std::nullopt, false};
+  const auto upload = gateway::OpenUpload(input, *ring, caller, kNow);
+  Require(Reason(upload.status()) == "UPLOAD_NOT_FOUND", "a ring opens nothing that it did not seal");
+}
+
+void FuzzOss(std::string_view input) {
+  const http::Response answer{200, {{"ETag", "\"x\""}}, std::string(input)};
+  const auto refused = [](const absl::Status& status) {
+    if (!status.ok()) Require(Reason(status).starts_with("OSS_"), "a refused answer has a reason");
+  };
+  const auto page = aliyun::ReadPartsPage(answer);
+  refused(page.status());
+  if (page.ok()) {
+    for (const auto& part : page->parts)
+      Require(part.number >= 1 && part.number <= 10'000 && !part.etag.empty(), "a part is one");
+  }
+  refused(aliyun::ReadCompleted(answer).status());
+  refused(aliyun::ReadInitiated(answer).status());
+  refused(aliyun::OssError({403, {}, std::string(input)}));
 }
 
 }  // namespace sluice::fuzz

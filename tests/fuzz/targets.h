@@ -22,10 +22,18 @@ void FuzzQuery(std::string_view input);
 void FuzzForm(std::string_view input);
 // A file of profiles, of either kind, or the answer of whoever gives keys.
 void FuzzKeys(std::string_view input);
+// A message of the upload gateway, cut into pieces as its first byte says: read as protobuf reads it.
+void FuzzFrame(std::string_view input);
+// An upload id, for a ring that has never sealed one.
+void FuzzUploadId(std::string_view input);
+// What OSS answers: parts, a finished upload, an error.
+void FuzzOss(std::string_view input);
 
 using Target = void (*)(std::string_view);
 inline constexpr std::pair<const char*, Target> kTargets[] = {
-    {"jwt", FuzzJwt},     {"ticket", FuzzTicket}, {"policy", FuzzPolicy}, {"config", FuzzConfig},
-    {"query", FuzzQuery}, {"form", FuzzForm},     {"keys", FuzzKeys}};
+    {"jwt", FuzzJwt},       {"ticket", FuzzTicket}, {"policy", FuzzPolicy},
+    {"config", FuzzConfig}, {"query", FuzzQuery},   {"form", FuzzForm},
+    {"keys", FuzzKeys},     {"frame", FuzzFrame},   {"upload-id", FuzzUploadId},
+    {"oss", FuzzOss}};
 
 }  // namespace sluice::fuzz

@@ -36,7 +36,8 @@ Stack::Stack(Options options) {
   for (const auto& [name, text] : options.files) dir_.Write(name, text);
   std::unique_ptr<sandbox::World> world;
   if (!options.world_change.first.empty()) {
-    std::string text = ReadFile(std::string(SLUICE_SOURCE_DIR) + "/deploy/config/sandbox.yaml").value();
+    std::string text =
+        sluice::ReadFile(std::string(SLUICE_SOURCE_DIR) + "/deploy/config/sandbox.yaml").value();
     Replace(text, "${SANDBOX_BROKER_SECRET}", "file:secret");
     Replace(text, options.world_change.first, options.world_change.second);
     dir_.Write("secret", "sandbox-broker-secret");

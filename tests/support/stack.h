@@ -60,6 +60,7 @@ class Stack {
   std::string broker_grpc() const { return "127.0.0.1:" + std::to_string(broker_->grpc_port()); }
   std::string oss() const { return "http://127.0.0.1:" + std::to_string(sandbox_->oss_port()); }
   std::string Path(const std::string& name) const { return dir_.Path(name); }
+  std::string ReadFile(const std::string& name) const { return dir_.Read(name); }
   // Whole or not at all, so that whoever follows the file sees one change.
   void WriteFile(const std::string& name, const std::string& text);
   FakeLog& log() { return log_; }
