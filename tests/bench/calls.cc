@@ -8,7 +8,6 @@
 #include "common/base/text.h"
 
 namespace sluice::bench {
-namespace {
 
 void Describe(const grpc::Status& status, Outcome& out) {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
@@ -28,8 +27,6 @@ void Describe(const grpc::Status& status, Outcome& out) {
   }
   out.error += "/" + reason;
 }
-
-}  // namespace
 
 struct Calls::Call {
   std::optional<grpc::ClientContext> context;

@@ -29,6 +29,9 @@ struct Outcome {
   grpc::ByteBuffer answer;
 };
 
+// Sets `error` and `retry` of a call that failed.
+void Describe(const grpc::Status& status, Outcome& out);
+
 // Unary calls and timers on one completion queue, as cheap as gRPC's client allows: bytes go in and out
 // unparsed, and the objects of a call that ended serve the next. Everything happens on the thread in Run.
 class Calls {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The load of the benchmarks: lanes of callers against one gRPC target, one JSON line on standard output.
-#include <time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "sluice/token/v1/token_broker.pb.h"
+#include "tests/bench/cpu_time.h"
 #include "tests/bench/lane.h"
 
 namespace sluice::bench {
@@ -33,14 +33,6 @@ struct Flags {
 
 Instant::duration Span(double seconds) {
   return std::chrono::duration_cast<Instant::duration>(std::chrono::duration<double>(seconds));
-}
-
-// CPU that all threads of a process have used, those that ended too; 0 when it is gone.
-double CpuMicroseconds(pid_t process) {
-  clockid_t clock = 0;
-  timespec used{};
-  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
-  return static_cast<double>(used.tv_sec) * 1e6 + static_cast<double>(used.tv_nsec) / 1e3;
 }
 
 int Complain(const std::string& what) {

@@ -16,6 +16,9 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+# Of a table of rows: title, field, digits after the point. The broker's, and what is printed of it besides.
+COLUMNS = (("requests/s", "rps", 0), ("CPU us/request", "cpu_us", 1), ("p50 us", "p50_us", 0), ("p99 us", "p99_us", 0))
+PRINTED = COLUMNS + (("client us", "client_us", 1), ("failed", "failed", 0))
 BEGIN, END = "<!-- results of {}: rendered by report.py -->", "<!-- end of results -->"
 
 
@@ -75,12 +78,15 @@ def machine():
             "python": platform.python_version(), "load_before": os.getloadavg()[0]}
 
 
-def print_rows(rows):
-    print(f"\n{'':18}{'rps':>9}{'CPU us':>10}{'p50 us':>10}{'p99 us':>10}{'client us':>11}{'failed':>8}")
+def cells(row, columns):
+    return [f"{row[field]:.{digits}f}" if row.get(field) is not None else "" for _, field, digits in columns]
+
+
+def print_rows(rows, columns=PRINTED):
+    widths = [max(9, len(title) + 2) for title, _, _ in columns]
+    print(f"\n{'':18}" + "".join(f"{title:>{width}}" for (title, _, _), width in zip(columns, widths)))
     for name, row in rows.items():
-        cells = [f"{row.get('rps', 0):9.0f}", f"{row.get('cpu_us', 0):10.1f}", f"{row.get('p50_us', 0):10.0f}", f"{row.get('p99_us', 0):10.0f}",
-                 f"{row['client_us']:11.1f}" if "client_us" in row else " " * 11, f"{row.get('failed', 0):8.0f}"]
-        print(f"{name:18}" + "".join(cells))
+        print(f"{name:18}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells(row, columns), widths)))
 
 
 def print_figures(figures):
@@ -88,6 +94,10 @@ def print_figures(figures):
     for figure in figures:
         print(f"{figure.name:42}{figure.shown():>9}  {figure.bar:10}{figure.verdict()}")
     print()
+    print_ratios(figures)
+
+
+def print_ratios(figures):
     for figure in figures:
         print(f"ratio {figure.name} {figure.shown()}")
 
@@ -103,8 +113,9 @@ def table(found):
              f"{shape['system']}, {shape['compiler']}, gRPC {shape['grpc']}, {shape['openssl']}, Python {shape['python']}; "
              f"load average before: {shape['load_before']:.2f}. {found['how']}", ""]
     if found["rows"]:
-        lines += ["| server | requests/s | CPU us/request | p50 us | p99 us |", "| --- | ---: | ---: | ---: | ---: |"]
-        lines += [f"| {name} | {row['rps']:.0f} | {row['cpu_us']:.1f} | {row['p50_us']:.0f} | {row['p99_us']:.0f} |" for name, row in found["rows"].items()]
+        columns = found.get("columns", COLUMNS)
+        lines += ["| server | " + " | ".join(title for title, _, _ in columns) + " |", "| --- |" + " ---: |" * len(columns)]
+        lines += [f"| {name} | " + " | ".join(cells(row, columns)) + " |" for name, row in found["rows"].items()]
         lines.append("")
     lines += ["| figure | value | bar | | what it is |", "| --- | ---: | --- | --- | --- |"]
     for one in found["figures"]:

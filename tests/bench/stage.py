@@ -99,6 +99,9 @@ class Program:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) << 10
 
+    def forget_most_resident(self):
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")  # see proc(5)
+
     def pids(self):
         return [self.pid, *children_of(self.pid)]
 
@@ -170,14 +173,14 @@ class Stage:
         env = {"SLUICE_STS": f"http://127.0.0.1:{self.sandbox.ports['sts']}", "PYTHONDONTWRITEBYTECODE": "1"}
         return self.start("gunicorn" if gunicorn else "app_run", argv, env, port)
 
-    def mint(self, count, algorithm="RS256"):
+    def mint(self, count, algorithm="RS256", audience="sluice"):
         """JWTs of as many subjects, into the file that `load` reads."""
         def some(numbers):
             connection = http.client.HTTPConnection("127.0.0.1", self.sandbox.ports["identity"], timeout=30)
             out = []
             for number in numbers:
                 connection.request("GET", f"/token?subject=user-{number:06}&tenant=acme&email=user-{number:06}%40example.com"
-                                          f"&ttl=12h&alg={algorithm}")
+                                          f"&ttl=12h&alg={algorithm}&audience={audience}")
                 answer = connection.getresponse()
                 body = answer.read().decode()
                 if answer.status != 200:

@@ -19,6 +19,8 @@ void Times::Add(std::chrono::nanoseconds time) {
   us_.push_back(static_cast<uint32_t>(time / std::chrono::microseconds(1)));
 }
 
+void Times::Add(const Times& other) { us_.insert(us_.end(), other.us_.begin(), other.us_.end()); }
+
 boost::json::object Times::Json() {
   boost::json::object out{{"count", us_.size()}};
   if (us_.empty()) return out;

@@ -15,6 +15,7 @@ namespace sluice::bench {
 class Times {
  public:
   void Add(std::chrono::nanoseconds time);
+  void Add(const Times& other);
   size_t size() const { return us_.size(); }
   // `{count, p50_us, p99_us, p999_us, max_us}`; sorts.
   boost::json::object Json();
