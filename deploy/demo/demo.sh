@@ -45,10 +45,20 @@ start_all() {
   BROKER_GRPC_PORT=${BROKER_GRPC_PORT:-$(free_port 50051)}
   BROKER_HTTP_PORT=${BROKER_HTTP_PORT:-$(free_port 8080)}
   BROKER_ADMIN_PORT=${BROKER_ADMIN_PORT:-$(free_port 9090)}
+  FIRST_GATEWAY=${FIRST_GATEWAY:-$(free_port 50052)}
+  FIRST_GATEWAY_ADMIN=${FIRST_GATEWAY_ADMIN:-$(free_port 9091)}
+  # shellcheck disable=SC2034  # for services.sh
+  GATEWAY_ADDRESS=$1:$FIRST_GATEWAY
+  # shellcheck disable=SC2034
+  [ "$FIRST_GATEWAY" != 0 ] || GATEWAY_ADDRESS=
   start_broker "$1" "$2"
+  GATEWAY_GRPC_PORT=$FIRST_GATEWAY GATEWAY_ADMIN_PORT=$FIRST_GATEWAY_ADMIN
+  start_gateway "$1" "$2"
+  FIRST_GATEWAY=$GATEWAY_GRPC_PORT FIRST_GATEWAY_ADMIN=$GATEWAY_ADMIN_PORT FIRST_GATEWAY_PID=$GATEWAY_PID
   cat << PORTS
   sandbox  OSS http://$1:$OSS_PORT   STS http://$1:$STS_PORT   metadata http://$1:$METADATA_PORT   identity http://$1:$IDENTITY_PORT   admin http://$1:$SANDBOX_ADMIN_PORT
   broker   gRPC $1:$BROKER_GRPC_PORT   HTTP http://$1:$BROKER_HTTP_PORT   admin http://127.0.0.1:$BROKER_ADMIN_PORT
+  gateway  gRPC $1:$FIRST_GATEWAY   admin http://127.0.0.1:$FIRST_GATEWAY_ADMIN
 PORTS
 }
 # The official SDK's steps; OSS's own answers.
@@ -61,7 +71,7 @@ sdk() {
     SLUICE_SANDBOX_ADMIN=http://127.0.0.1:$SANDBOX_ADMIN_PORT node deploy/demo/ali_oss.cjs "$@" || fail "step $1"
 }
 
-title "Starting a sandbox (a local STS + OSS that checks every signature) and the token broker"
+title "Starting a sandbox (a local STS + OSS that checks every signature), the token broker and the upload gateway"
 start_all 127.0.0.1 127.0.0.1
 export SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$RUN/alice.jwt
 
@@ -89,7 +99,28 @@ grep -q SCOPE_NOT_GRANTED "$RUN/wider.txt" || fail "the refusal has another reas
 if "$BIN/sluice" token --path ../bob/ > /dev/null 2> "$RUN/bob.txt"; then fail "a token for Bob was issued"; fi
 sed 's/^/  /' "$RUN/bob.txt"
 
-title "6. A token after its end (the sandbox's clock moves 61 minutes): OSS refuses"
+title "6. A file through the upload gateway, which holds no key; its process is killed midway, and a second replica goes on"
+GATEWAY_GRPC_PORT=0 GATEWAY_ADMIN_PORT=0
+start_gateway 127.0.0.1 127.0.0.1 gateway-2
+mint alice sluice-gateway > "$RUN/alice.gateway.jwt"
+export SLUICE_GATEWAY=127.0.0.1:$FIRST_GATEWAY,127.0.0.1:$GATEWAY_GRPC_PORT SLUICE_GATEWAY_JWT_FILE=$RUN/alice.gateway.jwt
+head -c 200000000 /dev/urandom > "$RUN/large"
+killed=0
+"$BIN/sluice" upload "$RUN/large" --via gateway 2>&1 | while IFS= read -r line; do
+  echo "  $line"
+  if (( ! killed )) && [[ $line == *25%* ]]; then
+    killed=1
+    kill -KILL "$FIRST_GATEWAY_PID" && echo "  (SIGKILL to the first gateway, pid $FIRST_GATEWAY_PID)"
+  fi
+done
+{ wait "$FIRST_GATEWAY_PID"; } 2> /dev/null || true
+kill -0 "$FIRST_GATEWAY_PID" 2> /dev/null && fail "the first gateway was not killed"
+"$BIN/sluice" download large -o "$RUN/large.back" --force 2> /dev/null
+cmp "$RUN/large" "$RUN/large.back" || fail "the file came back different"
+rm -f "$RUN/large" "$RUN/large.back"
+echo "  byte-equal"
+
+title "7. A token after its end (the sandbox's clock moves 61 minutes): OSS refuses"
 sdk expired
 
 title "The demo did its job"
@@ -99,7 +130,9 @@ stop_services
 if [ "$HOST" = 127.0.0.1 ]; then start_all 127.0.0.1 127.0.0.1; else start_all "$HOST" 0.0.0.0; fi
 [ -z "$SANDBOX_PASSWORD" ] || echo "  password for minting and for the sandbox's admin port: $SANDBOX_PASSWORD"
 mint alice > "$SLUICE_JWT_FILE"
+mint alice sluice-gateway > "$SLUICE_GATEWAY_JWT_FILE"
 cat > "$RUN/env" << ENV
+export SLUICE_GATEWAY=127.0.0.1:$FIRST_GATEWAY SLUICE_GATEWAY_JWT_FILE=$SLUICE_GATEWAY_JWT_FILE
 export PATH="$BIN:\$PATH" SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$SLUICE_JWT_FILE SLUICE_HTTP=http://$HOST:$BROKER_HTTP_PORT SLUICE_IDENTITY=http://$HOST:$IDENTITY_PORT
 ENV
 cat << TRY
@@ -107,6 +140,7 @@ Try by hand, in another terminal (alice's JWT lasts an hour):
   . build/demo/env
   sluice token
   sluice upload README.md$( [ "$HOST" = 127.0.0.1 ] || echo " --allow-http")
+  sluice upload README.md --via gateway
   sluice explain DELETE README.md
   curl "\$(sluice sign-url README.md)"      one request as a URL
   sluice ticket                             an address for an OSS mobile SDK
