@@ -27,15 +27,17 @@ trap 'exit 143' TERM
 
 title() { printf '\n== %s\n' "$*"; }
 fail() { printf 'The demo did not go as it should: %s\nLogs: %s\n' "$*" "$RUN" >&2; exit 1; }
-free_port() {  # free_port WANTED: the port itself, or 0 when somebody has it (and says who)
+# Whether a server can bind a port. A connection that was made from it, even one that has ended in the last minute, keeps servers off too.
+bindable() { perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(LocalAddr => "0.0.0.0", LocalPort => shift, ReuseAddr => 1, Listen => 1)' "$1"; }
+free_port() {  # free_port WANTED: the port itself, or 0 when it cannot be had (and says who has it)
   local owner
-  if (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; then
-    owner=$(ss -Hltnp "sport = :$1" 2> /dev/null | sed -nE 's/.*users:\(\("([^"]+)",pid=([0-9]+).*/\1, pid \2/p' | head -n 1)
-    echo "  port $1 is taken (${owner:-owner unknown}); using a free one" >&2
-    echo 0
-  else
+  if bindable "$1"; then
     echo "$1"
+    return
   fi
+  owner=$(ss -Hltnp "sport = :$1" 2> /dev/null | sed -nE 's/.*users:\(\("([^"]+)",pid=([0-9]+).*/\1, pid \2/p' | head -n 1)
+  echo "  port $1 is taken (${owner:-owner unknown}); using a free one" >&2
+  echo 0
 }
 # start_all HOST LISTEN: both programs on their usual ports, or on those they had before.
 start_all() {
