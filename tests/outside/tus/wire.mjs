@@ -70,16 +70,16 @@ export function talk(url, bytes, methods) {
   });
 }
 
-// Sends a head and some of the body it promised, waits until `sent` says so or the bytes are out, then cuts the connection.
+// Sends a head and less of the body than it promised, then closes the connection.
 export function cut(url, text, body) {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, hostname);
     socket.on('error', reject);
     socket.on('close', resolve);
-    socket.write(text);
-    socket.write(body, () => socket.end());
     socket.resume();
+    socket.write(text);
+    socket.write(body, () => socket.end(() => socket.destroy()));
   });
 }
 

@@ -1,0 +1,61 @@
+// Runs the conformance suite against @tus/server, then against the upload gateway, where SLUICE_GATEWAY_HTTP names one, with what is
+// the gateway's own: its stock client and the crossing from and to gRPC. Counts both for ./dev.
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { rootFolder } from './packages.mjs';
+import { startReferenceServer } from './reference_server.mjs';
+
+const here = (name) => path.join(rootFolder, 'tests/outside/tus', name);
+const total = { pass: 0, fail: 0, skipped: 0, todo: 0 };
+
+// `node --test` in a process of its own, whose counts are added up.
+function suite(title, files, environment) {
+  console.log(`# ${title}`);
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...files.map(here)], {
+      cwd: rootFolder,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', (piece) => {
+      text += piece;
+      process.stdout.write(piece);
+    });
+    child.on('close', (code, signal) => {
+      for (const name of Object.keys(total)) total[name] += Number(text.match(new RegExp(`^# ${name} (\\d+)$`, 'm'))?.[1] ?? 0);
+      if (code !== 0) console.log(`# ${title}: exit ${code ?? signal}`);
+      resolve(code === 0);
+    });
+  });
+}
+
+const reference = await startReferenceServer();
+const shortLived = await startReferenceServer({ lifetime: 300 });
+let good = await suite('@tus/server', ['conformance.test.mjs'], {
+  SLUICE_TUS_SERVER: '@tus/server',
+  SLUICE_TUS_ENDPOINT: reference.endpoint,
+  SLUICE_TUS_SHORT_LIVED: shortLived.endpoint,
+  SLUICE_TUS_HEADERS: '{}',
+  SLUICE_TUS_READ: 'get',
+});
+reference.stop();
+shortLived.stop();
+
+const gateway = process.env.SLUICE_GATEWAY_HTTP;
+if (gateway) {
+  const subject = 'tus';
+  const token = await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${subject}&audience=sluice-gateway`);
+  const environment = {
+    SLUICE_TUS_SERVER: 'sluice-gateway',
+    SLUICE_TUS_ENDPOINT: `${gateway}/files/`,
+    SLUICE_TUS_HEADERS: JSON.stringify({ Authorization: `Bearer ${(await token.text()).trim()}` }),
+    SLUICE_TUS_SUBJECT: subject,
+    SLUICE_TUS_READ: 'broker',
+  };
+  good = (await suite('upload gateway', ['conformance.test.mjs'], environment)) && good;
+}
+
+console.log('# both servers');
+for (const [name, count] of Object.entries(total)) console.log(`# ${name} ${count}`);
+process.exit(good ? 0 : 1);
