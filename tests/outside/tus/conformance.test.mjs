@@ -229,10 +229,10 @@ write('SHOULD', 'another Content-Type is 415, and nothing of the body is taken',
 write('MUST', 'an offset that is not the current one is 409, and the upload stays as it is', async () => {
   const bytes = bytesOf(LARGE);
   const upload = await Upload.create(bytes.length);
-  assert.equal((await upload.patch(1, bytes.subarray(1))).status, 409, 'ahead of 0');
+  assert.equal((await upload.patch(1, bytesOf(10))).status, 409, 'ahead of 0');
   const at = await upload.step(bytes);
   for (const offset of [0, at - 1, at + 1, LARGE - 1, LARGE]) {
-    const answer = await upload.patch(offset, bytesOf(LARGE - offset));
+    const answer = await upload.patch(offset, bytesOf(Math.min(10, LARGE - offset)));
     assert.equal(answer.status, 409, `${offset} in the place of ${at} was answered ${answer.status}`);
   }
   await upload.assertUntouched(at, bytes);
@@ -343,11 +343,17 @@ creation('MUST', 'HEAD answers Upload-Metadata as it was given', async () => {
     metadataOf({ filename }),
     metadataOf({ filename: freshName(), note: 'Grüße, 世界' }),
     metadataOf({ note: 'first', filename: freshName(), is_confidential: '' }),
-    `is_confidential ,filename ${base64(freshName())}`,
   ]) {
     const upload = await Upload.create(3, { headers: { 'Upload-Metadata': value } });
     assert.equal((await upload.head()).headers['upload-metadata'], value);
   }
+});
+
+creation('MAY', 'the space before an empty value is there or left out', async () => {
+  const given = `is_confidential ,filename ${base64(freshName())}`;
+  const upload = await Upload.create(3, { headers: { 'Upload-Metadata': given } });
+  const found = (await upload.head()).headers['upload-metadata'];
+  assert.equal(found.replace('is_confidential ,', 'is_confidential,'), given.replace(' ,', ','));
 });
 
 creation('MUST', 'HEAD still answers Upload-Metadata when the upload is complete', async () => {
@@ -804,7 +810,7 @@ hostile('HOSTILE', 'addresses that name no upload are answered, and never reveal
 
 hostile('HOSTILE', 'metadata that is garbage is never a fault of the server', async () => {
   for (const value of [
-    '\u0000'.replace('\u0000', '\u007f'),
+    '\u00ff\u00fe \u00e4',
     ',,,,,',
     ' ',
     '='.repeat(100),
