@@ -32,7 +32,7 @@ function suite(title, files, environment) {
 
 const reference = await startReferenceServer();
 const shortLived = await startReferenceServer({ lifetime: 300 });
-let good = await suite('@tus/server', ['conformance.test.mjs'], {
+let good = await suite('@tus/server', ['conformance.test.mjs', 'stock_client.test.mjs'], {
   SLUICE_TUS_SERVER: '@tus/server',
   SLUICE_TUS_ENDPOINT: reference.endpoint,
   SLUICE_TUS_SHORT_LIVED: shortLived.endpoint,
@@ -53,7 +53,7 @@ if (gateway) {
     SLUICE_TUS_SUBJECT: subject,
     SLUICE_TUS_READ: 'broker',
   };
-  good = (await suite('upload gateway', ['conformance.test.mjs'], environment)) && good;
+  good = (await suite('upload gateway', ['conformance.test.mjs', 'stock_client.test.mjs', 'gateway.test.mjs'], environment)) && good;
 }
 
 console.log('# both servers');
