@@ -6,6 +6,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after } from 'node:test';
+import { jwtOf, objectOf } from './identity_and_oss.mjs';
 import { load, rootFolder } from './packages.mjs';
 import { LARGE, OFFSET_TYPE, STEP, Upload, algorithms, base64, endpoint, extensions, freshName, gone, integer, listOf, metadataOf, refused, tus } from './upload.mjs';
 import { send } from './wire.mjs';
@@ -16,31 +17,14 @@ const { UploadGateway } = grpc.loadPackageDefinition(
     includeDirs: [path.join(rootFolder, 'proto')],
     keepCase: true,
     longs: Number,
+    enums: String,
+    defaults: true,
   }),
 ).sluice.upload.v1;
 
 const bytesOf = (size) => crypto.randomBytes(size);
 
-async function jwtOf(subject, audience = 'sluice-gateway') {
-  const answer = await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${subject}&audience=${audience}`);
-  return (await answer.text()).trim();
-}
 const bearer = async (subject, audience) => ({ Authorization: `Bearer ${await jwtOf(subject, audience)}` });
-
-// What OSS has, by an URL that the broker signs for that subject; undefined where there is nothing.
-async function objectOf(subject, name) {
-  const signed = await fetch(`${process.env.SLUICE_HTTP}/v1/urls:sign`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${await jwtOf(subject, 'sluice')}` },
-    body: JSON.stringify({ grant: 'photos', path: name, method: 'URL_METHOD_GET' }),
-  });
-  assert.equal(signed.status, 200);
-  const { urls, headers } = await signed.json();
-  const answer = await fetch(urls[0], { headers });
-  if (answer.status === 404) return undefined;
-  assert.equal(answer.status, 200);
-  return { bytes: Buffer.from(await answer.arrayBuffer()), headers: answer.headers };
-}
 
 const create = (metadata, headers = {}, body = undefined, length = 3) =>
   tus('POST', endpoint, { 'Upload-Length': length, 'Upload-Metadata': metadataOf(metadata), ...headers }, body);

@@ -2,6 +2,7 @@
 // the gateway's own: its stock client and the crossing from and to gRPC. Counts both for ./dev.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { jwtOf } from './identity_and_oss.mjs';
 import { rootFolder } from './packages.mjs';
 import { startReferenceServer } from './reference_server.mjs';
 
@@ -45,11 +46,10 @@ shortLived.stop();
 const gateway = process.env.SLUICE_GATEWAY_HTTP;
 if (gateway) {
   const subject = 'tus';
-  const token = await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${subject}&audience=sluice-gateway`);
   const environment = {
     SLUICE_TUS_SERVER: 'sluice-gateway',
     SLUICE_TUS_ENDPOINT: `${gateway}/files/`,
-    SLUICE_TUS_HEADERS: JSON.stringify({ Authorization: `Bearer ${(await token.text()).trim()}` }),
+    SLUICE_TUS_HEADERS: JSON.stringify({ Authorization: `Bearer ${await jwtOf(subject)}` }),
     SLUICE_TUS_SUBJECT: subject,
     SLUICE_TUS_READ: 'broker',
   };

@@ -5,6 +5,7 @@
 // URL, `broker` has the broker at SLUICE_HTTP sign a URL of OSS.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import { objectOf } from './identity_and_oss.mjs';
 import { head, send } from './wire.mjs';
 
 export const endpoint = process.env.SLUICE_TUS_ENDPOINT;
@@ -131,16 +132,8 @@ const read = {
     return answer.body;
   },
   async broker({ name }) {
-    const token = await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${process.env.SLUICE_TUS_SUBJECT}`);
-    const signed = await fetch(`${process.env.SLUICE_HTTP}/v1/urls:sign`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${(await token.text()).trim()}` },
-      body: JSON.stringify({ grant: 'photos', path: name, method: 'URL_METHOD_GET' }),
-    });
-    assert.equal(signed.status, 200);
-    const { urls, headers } = await signed.json();
-    const answer = await fetch(urls[0], { headers });
-    assert.equal(answer.status, 200, `${name} is not in OSS`);
-    return Buffer.from(await answer.arrayBuffer());
+    const object = await objectOf(process.env.SLUICE_TUS_SUBJECT, name);
+    assert.ok(object, `${name} is not in OSS`);
+    return object.bytes;
   },
 };
