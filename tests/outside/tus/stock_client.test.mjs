@@ -65,12 +65,6 @@ for (const [size, chunkSize] of [[0, Infinity], [1, Infinity], [5 * MIB, Infinit
   });
 }
 
-test('stock client: chunks smaller than what a server stores at once', async () => {
-  const bytes = crypto.randomBytes(400_000);
-  const { stored } = await upload(bytes, { chunkSize: 60_000 });
-  same(await stored(), bytes);
-});
-
 test('stock client: the first bytes may go with the creation', async (t) => {
   if (!extensions.includes('creation-with-upload')) return t.skip('not advertised');
   for (const size of [1000, 5 * MIB]) {
