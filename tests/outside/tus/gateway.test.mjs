@@ -1,13 +1,13 @@
 // What the gateway promises beyond the protocol: whose upload it is, what becomes of metadata, how it says no, and that gRPC and HTTP
 // are two doors to the same upload, at any replica. Runs beside broker and sandbox (tests/outside/with_services.sh).
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after } from 'node:test';
 import { jwtOf, objectOf } from './identity_and_oss.mjs';
 import { load, rootFolder } from './packages.mjs';
+import { startReplica } from './replicas.mjs';
 import { LARGE, OFFSET_TYPE, STEP, Upload, algorithms, credentials, endpoint, extensions, freshName, gone, integer, listOf, metadataOf, refused, tus } from './upload.mjs';
 import { send } from './wire.mjs';
 
@@ -384,28 +384,6 @@ test('aborted over gRPC is gone over HTTP, and terminated over HTTP is not found
 });
 
 // ---- replicas
-
-// Another gateway with the key that all replicas share.
-async function startReplica() {
-  const run = process.env.SLUICE_RUN;
-  const ports = path.join(run, `replica-${crypto.randomUUID()}.ports`);
-  const log = fs.openSync(path.join(run, 'replica.log'), 'a');
-  const script = `. "${run}/gateway.env"
-    export SLUICE_LISTEN_GRPC=127.0.0.1:0 SLUICE_LISTEN_HTTP=127.0.0.1:0 SLUICE_LISTEN_ADMIN=127.0.0.1:0 SLUICE_AUDIT_FILE="${ports}.audit"
-    exec "${process.env.SLUICE_BIN}/sluice-gateway" --config deploy/config/upload_gateway.sandbox.yaml --ports-file "${ports}"`;
-  const child = spawn('bash', ['-c', script], { cwd: rootFolder, stdio: ['ignore', log, log] });
-  const ended = new Promise((resolve) => child.on('close', resolve));
-  fs.closeSync(log);
-  for (let attempt = 0; attempt < 300 && !fs.existsSync(ports); ++attempt) await new Promise((resolve) => setTimeout(resolve, 50));
-  const { http } = JSON.parse(fs.readFileSync(ports));
-  return {
-    endpoint: `http://127.0.0.1:${http}/files/`,
-    kill() {
-      child.kill('SIGKILL');
-      return ended;
-    },
-  };
-}
 
 test('what a killed replica had acknowledged is there at another, and the upload goes on', async () => {
   const replica = await startReplica();

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { jwtOf } from './identity_and_oss.mjs';
 import { rootFolder } from './packages.mjs';
 import { startReferenceServer } from './reference_server.mjs';
+import { startShortLived } from './replicas.mjs';
 
 const here = (name) => path.join(rootFolder, 'tests/outside/tus', name);
 const total = { pass: 0, fail: 0, skipped: 0, todo: 0 };
@@ -34,7 +35,7 @@ function suite(title, files, environment) {
 let good = await suite('servers with a fault', ['mutants.test.mjs'], {});
 
 const reference = await startReferenceServer();
-const shortLived = await startReferenceServer({ lifetime: 300 });
+let shortLived = await startReferenceServer({ lifetime: 300 });
 good = (await suite('@tus/server', ['conformance.test.mjs', 'stock_client.test.mjs'], {
   SLUICE_TUS_SERVER: '@tus/server',
   SLUICE_TUS_ENDPOINT: reference.endpoint,
@@ -48,14 +49,17 @@ shortLived.stop();
 const gateway = process.env.SLUICE_GATEWAY_HTTP;
 if (gateway) {
   const subject = 'tus';
+  shortLived = await startShortLived();
   const environment = {
     SLUICE_TUS_SERVER: 'sluice-gateway',
     SLUICE_TUS_ENDPOINT: `${gateway}/files/`,
+    SLUICE_TUS_SHORT_LIVED: shortLived.endpoint,
     SLUICE_TUS_HEADERS: JSON.stringify({ Authorization: `Bearer ${await jwtOf(subject)}` }),
     SLUICE_TUS_SUBJECT: subject,
     SLUICE_TUS_READ: 'broker',
   };
   good = (await suite('upload gateway', ['conformance.test.mjs', 'stock_client.test.mjs', 'gateway.test.mjs'], environment)) && good;
+  await shortLived.kill();
 }
 
 console.log('# in all');
