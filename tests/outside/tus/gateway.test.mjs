@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import test, { after } from 'node:test';
+import test, { after, beforeEach } from 'node:test';
 import { jwtOf, objectOf } from './identity_and_oss.mjs';
 import { load, rootFolder } from './packages.mjs';
 import { startReplica } from './replicas.mjs';
-import { LARGE, OFFSET_TYPE, STEP, Upload, algorithms, credentials, endpoint, extensions, freshName, gone, integer, listOf, metadataOf, refused, tus } from './upload.mjs';
+import { LARGE, OFFSET_TYPE, STEP, Upload, aimByEnvironment, freshName, gone, integer, listOf, metadataOf, newCaller, refused, target, tus } from './upload.mjs';
 import { send } from './wire.mjs';
 
 const grpc = load('@grpc/grpc-js');
@@ -22,14 +22,16 @@ const { UploadGateway } = grpc.loadPackageDefinition(
   }),
 ).sluice.upload.v1;
 
+await aimByEnvironment();
+beforeEach(newCaller);
+
 const bytesOf = (size) => crypto.randomBytes(size);
 
-const bearer = async (subject, audience) => ({ Authorization: `Bearer ${await jwtOf(subject, audience)}` });
+const bearer = async (subject) => ({ Authorization: `Bearer ${await jwtOf(subject)}` });
 
 const create = (metadata, headers = {}, body = undefined, length = 3) =>
-  tus('POST', endpoint, { 'Upload-Length': length, 'Upload-Metadata': metadataOf(metadata), ...headers }, body);
+  tus('POST', target.endpoint, { 'Upload-Length': length, 'Upload-Metadata': metadataOf(metadata), ...headers }, body);
 const whole = { 'Content-Type': OFFSET_TYPE };
-const subject = process.env.SLUICE_TUS_SUBJECT;
 
 // An error is JSON that names code, reason and request.
 function problem(answer, status, reason) {
@@ -44,16 +46,16 @@ function problem(answer, status, reason) {
 }
 
 test('the gateway offers the five extensions of its design, and sha1', () => {
-  for (const name of ['creation', 'creation-with-upload', 'expiration', 'checksum', 'termination']) assert.ok(extensions.includes(name), name);
-  assert.ok(algorithms.includes('sha1'));
+  for (const name of ['creation', 'creation-with-upload', 'expiration', 'checksum', 'termination']) assert.ok(target.extensions.includes(name), name);
+  assert.ok(target.algorithms.includes('sha1'));
 });
 
 test('OPTIONS is answered without proof of the caller, and reveals nothing of uploads', async () => {
   const upload = await Upload.create(3);
-  const created = await send('OPTIONS', endpoint);
+  const created = await send('OPTIONS', target.endpoint);
   assert.ok([200, 204].includes(created.status));
   const found = await send('OPTIONS', upload.url);
-  const absent = await send('OPTIONS', new URL('nothing', endpoint).href);
+  const absent = await send('OPTIONS', new URL('nothing', target.endpoint).href);
   assert.deepEqual([found.status, found.headers['tus-version']], [absent.status, absent.headers['tus-version']]);
   assert.equal(found.headers['upload-offset'], undefined);
 });
@@ -61,7 +63,7 @@ test('OPTIONS is answered without proof of the caller, and reveals nothing of up
 test('without proof of the caller nothing is done, and the answer says what is missing', async () => {
   const bytes = bytesOf(3);
   const upload = await Upload.create(bytes.length);
-  for (const Authorization of [undefined, 'Bearer', 'Bearer nonsense', 'Basic YTpi', `Bearer ${await jwtOf(subject, 'sluice')}`]) {
+  for (const Authorization of [undefined, 'Bearer', 'Bearer nonsense', 'Basic YTpi', `Bearer ${await jwtOf(target.subject, 'sluice')}`]) {
     const headers = { Authorization };
     for (const answer of [
       await create({ filename: freshName() }, headers),
@@ -81,7 +83,7 @@ test("another caller's upload does not exist: the same answer as for one that ne
   const upload = await Upload.create(LARGE);
   const at = await upload.step(bytes);
   const mallory = await bearer('mallory');
-  const never = new URL('nothing', endpoint).href;
+  const never = new URL('nothing', target.endpoint).href;
   const patch = { ...mallory, 'Content-Type': OFFSET_TYPE, 'Upload-Offset': at };
   const without = ({ requestId, ...said }) => said;
   for (const [method, headers, body] of [['PATCH', patch, bytes.subarray(at, at + 10)], ['DELETE', mallory, undefined]]) {
@@ -97,10 +99,10 @@ test("another caller's upload does not exist: the same answer as for one that ne
 
 test('the JWT may be another at each request of an upload', async () => {
   const bytes = bytesOf(LARGE);
-  const upload = await Upload.create(LARGE, { headers: await bearer(subject) });
+  const upload = await Upload.create(LARGE, { headers: await bearer(target.subject) });
   let at = 0;
   while (at < LARGE) {
-    const answer = await upload.patch(at, bytes.subarray(at, at + 2 * STEP), await bearer(subject));
+    const answer = await upload.patch(at, bytes.subarray(at, at + 2 * STEP), await bearer(target.subject));
     assert.equal(answer.status, 204);
     at = integer(answer.headers['upload-offset']);
   }
@@ -114,26 +116,26 @@ test('the stock client asks for a fresh JWT before each request', async () => {
   let asked = 0;
   await new Promise((resolve, reject) => {
     new Client(bytes, {
-      endpoint,
+      endpoint: target.endpoint,
       chunkSize: STEP,
       retryDelays: null,
       headers: { Authorization: 'Bearer ended-long-since' },
       metadata: { filename: name },
       async onBeforeRequest(request) {
         ++asked;
-        request.setHeader('Authorization', `Bearer ${await jwtOf(subject)}`);
+        request.setHeader('Authorization', `Bearer ${await jwtOf(target.subject)}`);
       },
       onSuccess: resolve,
       onError: reject,
     }).start();
   });
   assert.ok(asked >= 6);
-  assert.ok((await objectOf(subject, name)).bytes.equals(bytes));
+  assert.ok((await objectOf(target.subject, name)).bytes.equals(bytes));
 });
 
 test('an error is JSON with code, reason, message and request id', async () => {
   const upload = await Upload.create(3);
-  problem(await tus('PATCH', new URL('nothing', endpoint).href, { ...whole, 'Upload-Offset': 0 }, Buffer.from('a')), 404, 'UPLOAD_NOT_FOUND');
+  problem(await tus('PATCH', new URL('nothing', target.endpoint).href, { ...whole, 'Upload-Offset': 0 }, Buffer.from('a')), 404, 'UPLOAD_NOT_FOUND');
   problem(await upload.patch(2, Buffer.from('a')), 409, 'OFFSET_MISMATCH');
   for (const answer of [
     await upload.patch(0, Buffer.from('abcd')),
@@ -163,10 +165,10 @@ test('the stock client with chunks too small ends with that error, and not in a 
   const { Upload: Client } = load('tus-js-client');
   const error = await new Promise((resolve, reject) => {
     new Client(bytesOf(LARGE), {
-      endpoint,
+      endpoint: target.endpoint,
       chunkSize: 60_000,
       retryDelays: [1, 1, 1],
-      headers: credentials,
+      headers: target.credentials,
       metadata: { filename: freshName() },
       onSuccess: () => reject(new Error('the client was told that it had succeeded')),
       onError: resolve,
@@ -195,9 +197,9 @@ test("a path stays below the grant's prefix, or nothing is begun", async () => {
       continue;
     }
     // Taken as an odd name; then it is this caller's own and nobody else's.
-    const url = new URL(answer.headers.location, endpoint).href;
+    const url = new URL(answer.headers.location, target.endpoint).href;
     assert.equal((await tus('PATCH', url, { ...whole, 'Upload-Offset': 0 }, Buffer.from('odd'))).status, 204);
-    assert.ok(await objectOf(subject, bad), `${bad} is not where it was asked for`);
+    assert.ok(await objectOf(target.subject, bad), `${bad} is not where it was asked for`);
   }
   assert.equal(await objectOf('mallory', 'x'), undefined);
 });
@@ -206,7 +208,7 @@ test('`path` goes before `filename`, and may have folders', async () => {
   const name = freshName();
   const answer = await create({ path: `album/2024/${name}`, filename: 'IMG_0001.jpg' }, whole, Buffer.from('abc'));
   assert.equal(answer.status, 201, answer.body.toString());
-  assert.equal((await objectOf(subject, `album/2024/${name}`)).bytes.toString(), 'abc');
+  assert.equal((await objectOf(target.subject, `album/2024/${name}`)).bytes.toString(), 'abc');
 });
 
 test('content_type and filetype become the type of the object, other keys its metadata', async () => {
@@ -214,7 +216,7 @@ test('content_type and filetype become the type of the object, other keys its me
     const name = freshName();
     const answer = await create({ filename: name, [key]: 'image/png', origin: 'phone' }, whole, Buffer.from('abc'));
     assert.equal(answer.status, 201, answer.body.toString());
-    const { headers } = await objectOf(subject, name);
+    const { headers } = await objectOf(target.subject, name);
     assert.equal(headers.get('content-type'), 'image/png');
     assert.equal(headers.get('x-oss-meta-origin'), 'phone');
   }
@@ -229,7 +231,7 @@ test('what stock clients send as metadata is taken: names beyond ASCII, empty va
     Buffer.from('abc'),
   );
   assert.equal(answer.status, 201, answer.body.toString());
-  assert.equal((await objectOf(subject, name)).bytes.toString(), 'abc');
+  assert.equal((await objectOf(target.subject, name)).bytes.toString(), 'abc');
 });
 
 test('a grant that is not the caller’s is refused by name', async () => {
@@ -245,9 +247,9 @@ test('an object is replaced only where `overwrite` was asked for', async () => {
   const again = await create({ filename: name }, whole, Buffer.from('two'));
   problem(again, again.status, 'OBJECT_EXISTS');
   refused(again);
-  assert.equal((await objectOf(subject, name)).bytes.toString(), 'one');
+  assert.equal((await objectOf(target.subject, name)).bytes.toString(), 'one');
   assert.equal((await create({ filename: name, overwrite: 'true' }, whole, Buffer.from('two'))).status, 201);
-  assert.equal((await objectOf(subject, name)).bytes.toString(), 'two');
+  assert.equal((await objectOf(target.subject, name)).bytes.toString(), 'two');
 });
 
 test('the stock client ends with an error, and not in a loop, where the key is taken', async () => {
@@ -257,9 +259,9 @@ test('the stock client ends with an error, and not in a loop, where the key is t
   let requests = 0;
   const error = await new Promise((resolve, reject) => {
     new Client(Buffer.from('two'), {
-      endpoint,
+      endpoint: target.endpoint,
       retryDelays: [1, 1, 1],
-      headers: credentials,
+      headers: target.credentials,
       metadata: { filename: name },
       onBeforeRequest: () => void ++requests,
       onSuccess: () => reject(new Error('the client was told that it had succeeded')),
@@ -268,7 +270,7 @@ test('the stock client ends with an error, and not in a loop, where the key is t
   });
   assert.equal(JSON.parse(error.originalResponse.getBody()).reason, 'OBJECT_EXISTS');
   assert.ok(requests <= 10, `${requests} requests`);
-  assert.equal((await objectOf(subject, name)).bytes.toString(), 'one');
+  assert.equal((await objectOf(target.subject, name)).bytes.toString(), 'one');
 });
 
 test('the same request_id is the same upload', async () => {
@@ -281,7 +283,7 @@ test('the same request_id is the same upload', async () => {
 // ---- the two doors
 
 const uploadIdOf = (url) => decodeURIComponent(new URL(url).pathname.split('/').at(-1));
-const urlOf = (uploadId, base = endpoint) => new URL(encodeURIComponent(uploadId), base).href;
+const urlOf = (uploadId, base = target.endpoint) => new URL(encodeURIComponent(uploadId), base).href;
 
 const channel = new UploadGateway(process.env.SLUICE_GATEWAY, grpc.credentials.createInsecure());
 after(() => channel.close());
@@ -292,7 +294,7 @@ async function metadataFor(who) {
   return metadata;
 }
 
-async function call(method, request, who = subject) {
+async function call(method, request, who = target.subject) {
   const metadata = await metadataFor(who);
   return new Promise((resolve, reject) => channel[method](request, metadata, (error, answer) => (error ? reject(error) : resolve(answer))));
 }
@@ -300,7 +302,7 @@ async function call(method, request, who = subject) {
 // Sends bytes from where the gateway says the upload is. With `finish` it completes the object and answers it; without, it ends the
 // stream once `until` bytes are committed.
 async function stream(first, bytes, { until = bytes.length, finish = true } = {}) {
-  const metadata = await metadataFor(subject);
+  const metadata = await metadataFor(target.subject);
   return new Promise((resolve, reject) => {
     const duplex = channel.Upload(metadata);
     let begun = false;
@@ -403,7 +405,7 @@ test('what a killed replica had acknowledged is there at another, and the upload
 // ---- secrets
 
 test('neither the log nor the audit of the gateway holds an upload, a JWT or what was signed', async () => {
-  const jwt = await jwtOf(subject);
+  const jwt = await jwtOf(target.subject);
   const headers = { Authorization: `Bearer ${jwt}` };
   const upload = await Upload.create(3, { headers });
   await upload.patch(1, Buffer.from('no'), headers);
@@ -427,18 +429,20 @@ test('every answer keeps itself out of caches, and errors say how long to wait w
 
 test('a browser of another origin may use it: preflight and exposed headers', async () => {
   const origin = 'http://127.0.0.1:1';
-  const preflight = await send('OPTIONS', endpoint, {
+  const sent = ['authorization', 'content-type', 'tus-resumable', 'upload-checksum', 'upload-length', 'upload-metadata', 'upload-offset', 'x-http-method-override'];
+  const preflight = await send('OPTIONS', target.endpoint, {
     Origin: origin,
     'Access-Control-Request-Method': 'POST',
-    'Access-Control-Request-Headers': 'authorization,tus-resumable,upload-length,upload-metadata',
+    'Access-Control-Request-Headers': sent.join(),
   });
+  assert.equal(preflight.status, 204);
   assert.ok(['*', origin].includes(preflight.headers['access-control-allow-origin']));
   const allowed = listOf(preflight.headers['access-control-allow-headers']).map((name) => name.toLowerCase());
-  for (const name of ['authorization', 'tus-resumable', 'upload-length', 'upload-metadata', 'upload-offset', 'content-type', 'upload-checksum', 'x-http-method-override']) {
-    assert.ok(allowed.includes(name), `${name} is not allowed`);
+  assert.deepEqual(sent.filter((name) => !allowed.includes(name)), []);
+  for (const method of ['POST', 'PATCH', 'HEAD', 'DELETE']) {
+    const asked = await send('OPTIONS', target.endpoint, { Origin: origin, 'Access-Control-Request-Method': method });
+    assert.ok(listOf(asked.headers['access-control-allow-methods']).includes(method), `${method} is not allowed`);
   }
-  const methods = listOf(preflight.headers['access-control-allow-methods']);
-  for (const method of ['POST', 'PATCH', 'HEAD', 'DELETE']) assert.ok(methods.includes(method), `${method} is not allowed`);
   const upload = await Upload.create(3, { headers: { Origin: origin } });
   const exposed = listOf((await upload.head({ Origin: origin })).headers['access-control-expose-headers']).map((name) => name.toLowerCase());
   for (const name of ['upload-offset', 'upload-length', 'tus-resumable', 'location', 'upload-expires']) assert.ok(exposed.includes(name), `${name} is not exposed`);

@@ -5,12 +5,15 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import test, { after } from 'node:test';
+import test, { after, beforeEach } from 'node:test';
 import { startCuttingProxy } from './cutting_proxy.mjs';
 import { load } from './packages.mjs';
-import { Upload, credentials, endpoint, extensions, freshName, gone, tus as wire } from './upload.mjs';
+import { Upload, aimByEnvironment, freshName, gone, newCaller, target, tus as wire } from './upload.mjs';
 
 const tus = load('tus-js-client');
+await aimByEnvironment();
+beforeEach(newCaller);
+
 const MIB = 1024 * 1024;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-tus-client-'));
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -22,8 +25,8 @@ function clientOf(source, options = {}) {
   let client;
   const done = new Promise((resolve, reject) => {
     client = new tus.Upload(source, {
-      endpoint,
-      headers: credentials,
+      endpoint: target.endpoint,
+      headers: target.credentials,
       retryDelays: null,
       metadata: { filename: name },
       onSuccess: resolve,
@@ -66,7 +69,7 @@ for (const [size, chunkSize] of [[0, Infinity], [1, Infinity], [5 * MIB, Infinit
 }
 
 test('stock client: the first bytes may go with the creation', async (t) => {
-  if (!extensions.includes('creation-with-upload')) return t.skip('not advertised');
+  if (!target.extensions.includes('creation-with-upload')) return t.skip('not advertised');
   for (const size of [1000, 5 * MIB]) {
     const bytes = crypto.randomBytes(size);
     const { seen, stored } = await upload(bytes, { uploadDataDuringCreation: true, chunkSize: 2 * MIB });
@@ -76,7 +79,7 @@ test('stock client: the first bytes may go with the creation', async (t) => {
 });
 
 test('stock client: a stream whose length nobody knows yet', async (t) => {
-  if (!extensions.includes('creation-defer-length')) return t.skip('not advertised');
+  if (!target.extensions.includes('creation-defer-length')) return t.skip('not advertised');
   for (const size of [100, 5 * MIB + 5]) {
     const bytes = crypto.randomBytes(size);
     const { stored } = await upload(Readable.from([bytes.subarray(0, 30), bytes.subarray(30)], { objectMode: false }), {
@@ -158,7 +161,7 @@ test('stock client: several files at once', async () => {
 for (const chunkSize of [Infinity, MIB]) {
   test(`stock client: a network that breaks three times, in chunks of ${chunkSize}`, async () => {
     const bytes = crypto.randomBytes(9 * MIB);
-    const proxy = await startCuttingProxy(endpoint, { cuts: 3, after: chunkSize === MIB ? 700_000 : 2 * MIB });
+    const proxy = await startCuttingProxy(target.endpoint, { cuts: 3, after: chunkSize === MIB ? 700_000 : 2 * MIB });
     try {
       const one = await upload(bytes, { endpoint: proxy.url, chunkSize, retryDelays: [10, 20, 40, 80, 160, 320] });
       assert.equal(proxy.state.cuts, 3, 'the uploads went past the proxy');

@@ -1,17 +1,44 @@
-// The server under test, as the environment names it, and uploads on it.
+// The server under test, and uploads on it.
 //
-// SLUICE_TUS_ENDPOINT is the URL where uploads are created, SLUICE_TUS_HEADERS a JSON object of headers that every request carries.
-// SLUICE_TUS_SERVER names the server in deviations.json. What was stored is read back with SLUICE_TUS_READ: `get` asks the upload's own
-// URL, `broker` has the broker at SLUICE_HTTP sign a URL of OSS.
+// SLUICE_TUS_ENDPOINT is the URL where uploads are created, SLUICE_TUS_HEADERS a JSON object of headers that every request carries,
+// SLUICE_TUS_SERVER the server's name in deviations.json. For the server `sluice-gateway` callers come from the sandbox's identity
+// provider, and what was stored is read from OSS; of any other it is asked with GET of the upload's own URL.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { objectOf } from './identity_and_oss.mjs';
+import { jwtOf, objectOf } from './identity_and_oss.mjs';
 import { head, send } from './wire.mjs';
 
-export const endpoint = process.env.SLUICE_TUS_ENDPOINT;
-export const credentials = JSON.parse(process.env.SLUICE_TUS_HEADERS ?? '{}');
-export const serverName = process.env.SLUICE_TUS_SERVER ?? '';
-assert.ok(endpoint, 'SLUICE_TUS_ENDPOINT is not set; `node tests/outside/tus/run.mjs` sets it');
+export const GATEWAY = 'sluice-gateway';
+
+// Where requests go, who asks, and what the server has said of itself.
+export const target = {};
+
+export async function aim({ endpoint, server = '', headers = {} }) {
+  assert.ok(endpoint, 'SLUICE_TUS_ENDPOINT is not set; `node tests/outside/tus/run.mjs` sets it');
+  const answer = await send('OPTIONS', endpoint).catch(() => ({ headers: {} }));
+  Object.assign(target, {
+    endpoint,
+    server,
+    credentials: headers,
+    extensions: listOf(answer.headers['tus-extension']),
+    algorithms: listOf(answer.headers['tus-checksum-algorithm']),
+    maxSize: answer.headers['tus-max-size'],
+  });
+}
+
+export const aimByEnvironment = () =>
+  aim({
+    endpoint: process.env.SLUICE_TUS_ENDPOINT,
+    server: process.env.SLUICE_TUS_SERVER,
+    headers: JSON.parse(process.env.SLUICE_TUS_HEADERS ?? '{}'),
+  });
+
+// A caller who has asked for nothing yet, since the broker limits how often one of them asks.
+export async function newCaller() {
+  if (target.server !== GATEWAY) return;
+  target.subject = `tus-${crypto.randomBytes(6).toString('hex')}`;
+  target.credentials = { Authorization: `Bearer ${await jwtOf(target.subject)}` };
+}
 
 export const OFFSET_TYPE = 'application/offset+octet-stream';
 // Larger than what a server may hold back until it is whole, and sent in steps that a server may be expected to store one by one.
@@ -30,23 +57,19 @@ export const freshName = () => `tus-${run}-${++names}.bin`;
 
 // A request of the protocol: the version and the credentials, then what the caller says of them.
 export const tus = (method, url, headers = {}, body = undefined) =>
-  send(method, url, { 'Tus-Resumable': '1.0.0', ...credentials, ...headers }, body);
-export const tusHead = (method, url, headers) => head(method, url, { 'Tus-Resumable': '1.0.0', ...credentials, ...headers });
+  send(method, url, { 'Tus-Resumable': '1.0.0', ...target.credentials, ...headers }, body);
+export const tusHead = (method, url, headers) => head(method, url, { 'Tus-Resumable': '1.0.0', ...target.credentials, ...headers });
 
-const options = await send('OPTIONS', endpoint).catch(() => ({ headers: {} }));
 export const listOf = (value) => (value === undefined || value === '' ? [] : value.split(',').map((one) => one.trim()));
-export const extensions = listOf(options.headers['tus-extension']);
-export const algorithms = listOf(options.headers['tus-checksum-algorithm']);
-export const maxSize = options.headers['tus-max-size'];
 
 export class Upload {
   // Creates one of that length; `headers` add to or replace those of the request, `body` makes it a creation with upload.
   static async create(length, { headers = {}, body = undefined } = {}) {
     const name = freshName();
-    const answer = await tus('POST', endpoint, { 'Upload-Length': length, 'Upload-Metadata': metadataOf({ filename: name }), ...headers }, body);
+    const answer = await tus('POST', target.endpoint, { 'Upload-Length': length, 'Upload-Metadata': metadataOf({ filename: name }), ...headers }, body);
     assert.equal(answer.status, 201, `creation answered ${answer.status}: ${answer.body}`);
     assert.ok(answer.headers.location, 'creation answered no Location');
-    return new Upload(new URL(answer.headers.location, endpoint).href, name, answer);
+    return new Upload(new URL(answer.headers.location, target.endpoint).href, name, answer);
   }
 
   constructor(url, name, answer) {
@@ -93,7 +116,14 @@ export class Upload {
   }
 
   async stored() {
-    return read[process.env.SLUICE_TUS_READ ?? 'get'](this);
+    if (target.server === GATEWAY) {
+      const object = await objectOf(target.subject, this.name);
+      assert.ok(object, `${this.name} is not in OSS`);
+      return object.bytes;
+    }
+    const answer = await tus('GET', this.url);
+    assert.equal(answer.status, 200);
+    return answer.body;
   }
 
   async assertStored(bytes) {
@@ -123,17 +153,4 @@ export const gone = (answer) => {
 // Refused for what the client did: never accepted, never a fault of the server.
 export const refused = (answer, what = 'the request') => {
   assert.ok(answer.status >= 400 && answer.status < 500, `${what} was answered ${answer.status}`);
-};
-
-const read = {
-  async get({ url }) {
-    const answer = await tus('GET', url);
-    assert.equal(answer.status, 200);
-    return answer.body;
-  },
-  async broker({ name }) {
-    const object = await objectOf(process.env.SLUICE_TUS_SUBJECT, name);
-    assert.ok(object, `${name} is not in OSS`);
-    return object.bytes;
-  },
 };
