@@ -234,6 +234,12 @@ test('what stock clients send as metadata is taken: names beyond ASCII, empty va
   assert.equal((await objectOf(target.subject, name)).bytes.toString(), 'abc');
 });
 
+test('metadata beyond what an upload keeps is refused, and nothing is begun', async () => {
+  const answer = await create({ filename: freshName(), note: 'n'.repeat(1024) });
+  problem(answer, 400, 'METADATA_INVALID');
+  assert.equal(answer.headers.location, undefined);
+});
+
 test('a grant that is not the caller’s is refused by name', async () => {
   assert.equal((await create({ filename: freshName(), grant: 'photos' })).status, 201);
   const answer = await create({ filename: freshName(), grant: 'editors' });
@@ -401,6 +407,41 @@ test('what a killed replica had acknowledged is there at another, and the upload
   await here.finish(bytes);
   await here.assertStored(bytes);
 });
+
+// ---- trouble with OSS
+
+const fault = (query, method = 'POST') => fetch(`${process.env.SLUICE_SANDBOX_ADMIN}/faults?service=oss&${query}`, { method });
+
+for (const [what, query] of Object.entries({
+  'parts that fail': 'kind=error&value=503&operation=part&count=8',
+  'connections cut in the midst of parts': 'kind=body-reset&value=100000&operation=part&count=8',
+  'a completion that fails': 'kind=error&value=500&operation=complete&count=5',
+  'a completion whose answer is lost': 'kind=lost&operation=complete&count=1',
+  'answers that name another CRC': 'kind=wrong-crc&operation=part&count=3',
+  'a list of parts that does not come': 'kind=error&value=503&operation=list_parts&count=5',
+})) {
+  test(`the stock client gets through ${what}`, async (t) => {
+    const { Upload: Client } = load('tus-js-client');
+    const bytes = bytesOf(7 * STEP + 11);
+    const name = freshName();
+    t.after(() => fault('', 'DELETE'));
+    assert.equal((await fault(`${query}&key=${name}`)).status, 200);
+    await new Promise((resolve, reject) => {
+      new Client(bytes, {
+        endpoint: target.endpoint,
+        chunkSize: 2 * STEP,
+        retryDelays: [50, 100, 200, 400, 800, 1600, 1600, 1600],
+        headers: target.credentials,
+        metadata: { filename: name },
+        onSuccess: resolve,
+        onError: reject,
+      }).start();
+    });
+    assert.ok((await objectOf(target.subject, name)).bytes.equals(bytes));
+    const { faults } = await (await fault('', 'GET')).json();
+    assert.equal(faults[0].struck, faults[0].count, 'the upload did not meet all of the trouble');
+  });
+}
 
 // ---- secrets
 
