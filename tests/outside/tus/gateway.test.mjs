@@ -188,6 +188,28 @@ test('a body with a checksum beyond what is kept in memory is 413, and leaves th
   await upload.assertUntouched(0, bytes);
 });
 
+test('a refusal reaches a client that is still sending', async () => {
+  const bytes = bytesOf(40 * STEP);
+  const upload = await Upload.create(bytes.length);
+  for (let i = 0; i < 5; ++i) {
+    assert.equal((await upload.patch(STEP, bytes.subarray(STEP))).status, 409);
+    assert.equal((await upload.patch(0, bytes, { Authorization: undefined })).status, 401);
+    assert.equal((await upload.patch(0, bytes, { 'Content-Type': 'text/plain' })).status, 415);
+    assert.equal((await upload.patch(0, Buffer.concat([bytes, bytes]))).status, 413);
+  }
+  await upload.assertUntouched(0, bytes);
+});
+
+test('a chunk that fills no slot of a very large object names the size that does', async () => {
+  const length = 60_000_000_000;
+  const upload = await Upload.create(length);
+  const said = problem(await upload.patch(0, bytesOf(STEP)), 400, 'CHUNK_TOO_SMALL');
+  const least = Number(said.metadata.least_bytes);
+  assert.ok(least * 10_000 >= length, `parts of ${least} do not reach ${length}`);
+  assert.equal((await upload.patch(0, bytesOf(least))).headers['upload-offset'], String(least));
+  assert.equal((await tus('DELETE', upload.url)).status, 204);
+});
+
 test("a path stays below the grant's prefix, or nothing is begun", async () => {
   for (const bad of ['../mallory/x', 'a/../../mallory/x', '/etc/passwd', '', 'a/', 'a//b', './a', 'a/./b', 'x\u0000y', 'a\\..\\b', '*', '${x}']) {
     const answer = await create({ path: bad });
