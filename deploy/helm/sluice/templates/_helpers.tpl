@@ -50,11 +50,6 @@ helm.sh/chart: {{ printf "%s-%s" (first .).Chart.Name (first .).Chart.Version }}
 {{- printf "%s-%s.%s.svc.%s" (include "sluice.fullname" $root) (last .) $root.Release.Namespace $root.Values.clusterDomain -}}
 {{- end -}}
 
-{{/* The sandbox's OSS. Its first word begins with oss-, as a region's does, so that keys are below /bucket/. */}}
-{{- define "sluice.sandboxOss" -}}
-{{- printf "oss-%s.%s.svc.%s" (include "sluice.fullname" .) .Release.Namespace .Values.clusterDomain -}}
-{{- end -}}
-
 {{- define "sluice.serviceAccount" -}}
 {{- $root := first . -}}{{- $name := last . -}}
 {{- $account := (index $root.Values $name).serviceAccount -}}

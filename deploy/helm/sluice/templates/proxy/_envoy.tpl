@@ -121,6 +121,8 @@ static_resources:
                         - name: upload-gateway
                           match: {prefix: /sluice.upload.v1.UploadGateway/}
                           route: {{- merge (dict "cluster" "gateway-grpc" "timeout" "0s" "idle_timeout" $idle "retry_policy" (dict "retry_on" "connect-failure,refused-stream" "num_retries" 2)) $hash | toYaml | nindent 28 }}
+                        {{- end }}
+                        {{- if and .Values.gateway.enabled .Values.gateway.http }}
                         - name: tus
                           match: {path_separated_prefix: /files}
                           route: {{- merge (dict "cluster" "gateway-http" "timeout" "0s" "idle_timeout" $idle) $hash | toYaml | nindent 28 }}
@@ -153,6 +155,8 @@ static_resources:
     - {{- include "sluice.envoyCluster" (list . "broker" "http") | nindent 6 }}
     {{- if .Values.gateway.enabled }}
     - {{- include "sluice.envoyCluster" (list . "gateway" "grpc") | nindent 6 }}
+    {{- end }}
+    {{- if and .Values.gateway.enabled .Values.gateway.http }}
     - {{- include "sluice.envoyCluster" (list . "gateway" "http") | nindent 6 }}
     {{- end }}
     - name: admin
