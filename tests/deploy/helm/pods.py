@@ -192,7 +192,8 @@ class Pod:
         for inside, outside in self.node.images.items():
             script += [f"mkdir -p {root}{os.path.dirname(inside)}", f"touch {root}{inside}", f"mount --bind {outside} {root}{inside}"]
         for mount in self.container.get("volumeMounts", []):
-            at = f"{root}{mount['mountPath']}"
+            # /var/run leads to /run, which must not lead out of the root.
+            at = f"{root}{os.path.realpath(mount['mountPath'])}"
             script += [f"mkdir -p {at}", f"mount --bind {self.volumes[mount['name']]} {at}"]
             if mount.get("readOnly"):
                 script.append(f"mount -o remount,bind,ro {at}")

@@ -7,11 +7,7 @@
 {{- $_ := set $grpc "tls" $files -}}
 {{- $_ := set $http "tls" $files -}}
 {{- end -}}
-{{- $listen := dict "grpc" $grpc "admin" (dict "address" (printf "%s:9091" $host)) -}}
-{{- if .Values.gateway.http -}}
-{{- $_ := set $listen "http" $http -}}
-{{- end -}}
-{{- $own := dict "listen" $listen -}}
+{{- $own := dict "listen" (dict "grpc" $grpc "http" $http "admin" (dict "address" (printf "%s:9091" $host))) -}}
 {{- $_ := set $own "drain" (dict "wait" (printf "%ds" (int .Values.gateway.drain.waitSeconds)) "grace" (printf "%ds" (int .Values.gateway.drain.graceSeconds))) -}}
 {{- $broker := dict "ca_file" "/etc/sluice/broker/ca.crt" "cert_file" "/etc/sluice/broker/tls.crt" "key_file" "/etc/sluice/broker/tls.key" -}}
 {{- if .Values.gateway.broker.address -}}

@@ -5,9 +5,12 @@
 {{- $host := include "sluice.host" (list $root (printf "%s-pods" $name)) -}}
 {{- $numbers := dict "broker" (dict "grpc" 50051 "http" 8080) "gateway" (dict "grpc" 50052 "http" 8081) -}}
 name: {{ $name }}-{{ $port }}
-type: STRICT_DNS
-dns_refresh_rate: 5s
-respect_dns_ttl: false
+cluster_type:
+  name: envoy.cluster.dns
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster
+    dns_refresh_rate: 5s
+    respect_dns_ttl: false
 connect_timeout: 2s
 lb_policy: RING_HASH
 common_lb_config: {healthy_panic_threshold: {value: 0}}
@@ -49,6 +52,7 @@ transport_socket:
 {{- define "sluice.envoyConfig" -}}
 {{- $idle := printf "%ds" (int .Values.proxy.idleTimeoutSeconds) -}}
 {{- $hash := dict "hash_policy" (list (dict "header" (dict "header_name" "x-sluice-route") "terminal" true) (dict "connection_properties" (dict "source_ip" true))) -}}
+node: {id: proxy, cluster: {{ include "sluice.fullname" . }}}
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}
 overload_manager:
   resource_monitors:
@@ -121,8 +125,6 @@ static_resources:
                         - name: upload-gateway
                           match: {prefix: /sluice.upload.v1.UploadGateway/}
                           route: {{- merge (dict "cluster" "gateway-grpc" "timeout" "0s" "idle_timeout" $idle "retry_policy" (dict "retry_on" "connect-failure,refused-stream" "num_retries" 2)) $hash | toYaml | nindent 28 }}
-                        {{- end }}
-                        {{- if and .Values.gateway.enabled .Values.gateway.http }}
                         - name: tus
                           match: {path_separated_prefix: /files}
                           route: {{- merge (dict "cluster" "gateway-http" "timeout" "0s" "idle_timeout" $idle) $hash | toYaml | nindent 28 }}
@@ -155,8 +157,6 @@ static_resources:
     - {{- include "sluice.envoyCluster" (list . "broker" "http") | nindent 6 }}
     {{- if .Values.gateway.enabled }}
     - {{- include "sluice.envoyCluster" (list . "gateway" "grpc") | nindent 6 }}
-    {{- end }}
-    {{- if and .Values.gateway.enabled .Values.gateway.http }}
     - {{- include "sluice.envoyCluster" (list . "gateway" "http") | nindent 6 }}
     {{- end }}
     - name: admin
