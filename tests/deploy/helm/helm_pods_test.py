@@ -2,6 +2,7 @@
 period. As root, since each pod gets a root and a network of its own."""
 import base64
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -207,6 +208,22 @@ class Production(Cluster):
         self.assertEqual(token.returncode, 0, token.stderr)
         self.assert_round_trip(self.picture(20 << 20), "a/large.bin", **self.environment)
 
+    def test_a_tus_upload_through_envoy(self):
+        file = self.picture(6 << 20)
+        connection = http.client.HTTPSConnection(PUBLIC, self.proxy.port("https"), timeout=60, context=ssl.create_default_context(cafile=self.public.certificate))
+        self.addCleanup(connection.close)
+
+        def tus(method, path, body=None, **headers):
+            connection.request(method, path, body, {"Tus-Resumable": "1.0.0", "Authorization": f"Bearer {self.mint('alice', 'sluice-gateway')}", **headers})
+            answer = connection.getresponse()
+            answer.read()
+            return answer
+        created = tus("POST", "/files/", **{"Upload-Length": str(file.stat().st_size), "Upload-Metadata": "path " + base64.b64encode(b"tus.bin").decode()})
+        self.assertEqual(created.status, 201)
+        sent = tus("PATCH", created.headers["Location"], file.read_bytes(), **{"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})
+        self.assertEqual((sent.status, sent.headers["Upload-Offset"]), (204, str(file.stat().st_size)))
+        self.assert_stored(file, "tus.bin", **self.environment)
+
     def test_the_broker_has_its_key_from_the_projected_token(self):
         text = self.brokers[0].text()
         self.assertFalse([line for line in text.splitlines() if "own_key_failed" in line])
@@ -258,6 +275,7 @@ class Production(Cluster):
                 (self.brokers[0], "tls", "sluice-broker-tls", "http", self.brokers[0].ip, self.private),
                 (self.brokers[0], "tls", "sluice-broker-tls", "gateways", self.brokers[0].ip, self.private),
                 (self.gateways[0], "tls", "sluice-gateway-tls", "grpc", self.gateways[0].ip, self.private),
+                (self.gateways[0], "tls", "sluice-gateway-tls", "http", self.gateways[0].ip, self.private),
                 (self.proxy, "public", "sluice-proxy-tls", "https", PUBLIC, self.public)):
             with self.subTest(pod=pod.name, port=port):
                 before = self.serial(host, pod.port(port), ca.certificate)

@@ -1,5 +1,6 @@
 """What the chart renders: accepted by Kubernetes' own schemas, and consistent with itself."""
 import copy
+import functools
 import re
 import unittest
 
@@ -12,6 +13,7 @@ SCHEMAS = chart.FETCHED / "schemas"
 ACCOUNT_CALLS = 100
 
 
+@functools.lru_cache(maxsize=None)
 def kubernetes(version):
     return kube_schema.Schemas(SCHEMAS / f"kubernetes-v{version}", [SCHEMAS / "cert-manager-v1.21.2", SCHEMAS / "prometheus-operator-v0.85.0"])
 
