@@ -21,6 +21,7 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.catch
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.produceIn
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
@@ -100,11 +101,13 @@ internal class UploadRun(
         }
         val known = CompletableDeferred<Long>()
         finishSent = false
+        // A failure comes behind the answers before it, as one of them: thrown, it would cancel whoever has yet to take those.
         val answers = replica.stub.upload(requests(known), callHeaders(jwt, upload.requestId))
+            .map { Result.success(it) }
             .catch { thrown ->
                 val failure = sluiceException(thrown) ?: throw thrown
                 if (failure.code == Code.UNAUTHENTICATED) rejectedJwt = jwt
-                throw failure
+                emit(Result.failure(failure))
             }
             .produceIn(this)
         try {
@@ -118,14 +121,14 @@ internal class UploadRun(
     }
 
     /** Takes one answer; the object where it has one. */
-    private suspend fun nextAnswer(replica: Replica, answers: ReceiveChannel<UploadResponse>, known: CompletableDeferred<Long>): WireObject? {
+    private suspend fun nextAnswer(replica: Replica, answers: ReceiveChannel<Result<UploadResponse>>, known: CompletableDeferred<Long>): WireObject? {
         val next = withTimeoutOrNull(link.options.silence) { answers.receiveCatching() }
         if (next == null) {
             replica.reconnect()
             throw retryable("SERVICE_SILENT", "the gateway said nothing for ${link.options.silence}")
         }
-        val answer = next.getOrNull()
-            ?: throw next.exceptionOrNull() ?: retryable("CLIENT_UNREACHED", "the stream ended without an object")
+        if (next.isClosed) throw next.exceptionOrNull() ?: retryable("CLIENT_UNREACHED", "the stream ended without an object")
+        val answer = next.getOrThrow().getOrThrow()
         if (answer.started.uploadId.isNotEmpty()) keep(SavedUpload(upload.requestId, upload.fingerprint, answer.started.uploadId))
         onStored(if (answer.hasObject()) answer.`object`.sizeBytes else answer.committedBytes)
         known.complete(answer.committedBytes)
