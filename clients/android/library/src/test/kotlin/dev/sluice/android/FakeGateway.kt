@@ -25,7 +25,7 @@ import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.ConcurrentLinkedQueue
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.channelFlow
+import kotlinx.coroutines.flow.flow
 
 /**
  * A gateway that stores every chunk at once, keeps the promises of the proto, checks each CRC, and does on order what real ones do in
@@ -76,7 +76,7 @@ class FakeGateway : UploadGatewayCoroutineImplBase(), AutoCloseable {
         server.shutdownNow()
     }
 
-    override fun upload(requests: Flow<UploadRequest>): Flow<UploadResponse> = channelFlow {
+    override fun upload(requests: Flow<UploadRequest>): Flow<UploadResponse> = flow {
         val order = trouble.poll()
         if (order is Trouble.Silence) awaitCancellation()
         if (order is Trouble.Fail && order.afterBytes == 0) throw order.how
@@ -85,16 +85,16 @@ class FakeGateway : UploadGatewayCoroutineImplBase(), AutoCloseable {
                 UploadRequest.MessageCase.START -> {
                     starts += request.start
                     if (id.isEmpty() || bytes.size() == 0) id = "id-${starts.size}-secret"
-                    send(answer().setStarted(StartUploadResponse.newBuilder().setUploadId(id)).build())
+                    emit(answer().setStarted(StartUploadResponse.newBuilder().setUploadId(id)).build())
                 }
                 UploadRequest.MessageCase.UPLOAD_ID -> {
                     opened += request.uploadId
                     if (request.uploadId != id) throw refusal(Code.NOT_FOUND, "UPLOAD_NOT_FOUND")
-                    send(answer().build())
+                    emit(answer().build())
                 }
                 UploadRequest.MessageCase.CHUNK -> {
                     take(request.chunk)
-                    send(answer().build())
+                    emit(answer().build())
                     if (order is Trouble.NoReading) awaitCancellation()
                     if (order is Trouble.Fail && bytes.size() >= order.afterBytes) throw order.how
                 }
@@ -105,7 +105,7 @@ class FakeGateway : UploadGatewayCoroutineImplBase(), AutoCloseable {
                         throw order.how
                     }
                     finished = bytes.toByteArray()
-                    send(answer().setObject(stored()).build())
+                    emit(answer().setObject(stored()).build())
                 }
                 else -> error("an empty message")
             }
