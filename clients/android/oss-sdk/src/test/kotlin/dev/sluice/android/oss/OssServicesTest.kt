@@ -72,7 +72,8 @@ class OssServicesTest {
 
     private fun <T> within(work: suspend () -> T): T = runBlocking { withTimeout(2.minutes) { work() } }
 
-    private fun calls(key: String): JsonObject = JsonParser.parseString(Services.stats(key)).asJsonObject
+    private fun calls(key: String, operation: String): JsonObject =
+        JsonParser.parseString(Services.stats(key)).asJsonObject.getAsJsonObject("oss").getAsJsonObject(operation)
 
     @Test
     fun `the SDK's provider gives our token, and many threads make one call`() {
@@ -121,7 +122,9 @@ class OssServicesTest {
 
         assertIs<UploadEvent.Done>(events.last(), "$events")
         assertContentEquals(large, stored("droid4", "large.bin"))
-        println("calls of OSS: ${calls("uploads/droid4/large.bin")}")
+        assertEquals(1, calls("uploads/droid4/large.bin", "initiate")["calls"].asInt)
+        val sent = calls("uploads/droid4/large.bin", "part")["bytes_in"].asLong
+        assertTrue(sent < large.size * 3L / 2, "$sent bytes of parts for ${large.size}")
     }
 
     @Test
