@@ -101,7 +101,7 @@ std::vector<Ask> Probes(const std::string& bucket) {
     for (const std::string& resource :
          {bucket + "/uploads/alice/cat.jpg", bucket + "/uploads/a", bucket + "/uploads/", bucket + "/uploads",
           bucket + "/uploads2/a", bucket + "/other/a", bucket + "/", bucket, bucket + "2/uploads/a",
-          "other/uploads/a", std::string("other"), std::string("*")}) {
+          std::string("other/uploads/a"), std::string("other"), std::string("*")}) {
       for (const char* prefix : {"-", "", "uploads/alice/", "uploads/", "uploads", "other/"}) {
         for (const char* acl : {"-", "default", "private", "public-read", "public-read-write"}) {
           for (const char* tls : {"true", "false"}) {
