@@ -3,8 +3,9 @@
 
     sluice-broker --config broker.yaml --print-ram-policy --ram-identity role/sluice-broker | deploy/ros/policies.py quick.yaml > mine.yaml
 
-The template's passages between `# policy PLACE` and `# end of policy` are replaced by what the broker printed; account, bucket and names
-of roles become the template's own parameters. A config whose grants have several roles has no place in a template of one.
+The template's passages between `# policy PLACE` and `# end of policy`, and the longest session, are replaced by what the broker printed;
+account, bucket and names of roles become the template's own parameters. A config whose grants have several roles has no place in a
+template of one.
 """
 import json
 import re
@@ -87,7 +88,8 @@ def written(template, printed):
         text = "\n".join(lines(found(printed, place), indent, bucket, replaced))
         return f"{indent}# policy {place}\n{text}\n{indent}# end of policy\n"
 
-    return PASSAGE.sub(passage, template)
+    life = printed["roles"][0]["max_session_seconds"]
+    return re.sub(r"(?m)^( *MaxSessionDuration:) \d+$", rf"\g<1> {life}", PASSAGE.sub(passage, template))
 
 
 def main():
