@@ -22,7 +22,7 @@ import alert_cases
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "deploy/monitoring"
-PROMETHEUS = pathlib.Path(os.environ["PROMETHEUS"])
+PROMETHEUS = pathlib.Path(os.environ["PROMETHEUS"]).resolve()
 RULES = yaml.safe_load((MONITORING / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
 DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
 TARGETS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
