@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "gmock/gmock.h"
 #include "services/sandbox/policy_check.h"
@@ -98,12 +100,16 @@ std::vector<Ask> Probes(const std::string& bucket) {
                              "oss:PutBucketCors",
                              "oss:DeleteBucket",
                              "sts:AssumeRole"}) {
+    const bool listing = std::string_view(action).starts_with("oss:List");
+    const bool putting = std::string_view(action).starts_with("oss:Put");
     for (const std::string& resource :
          {bucket + "/uploads/alice/cat.jpg", bucket + "/uploads/a", bucket + "/uploads/", bucket + "/uploads",
           bucket + "/uploads2/a", bucket + "/other/a", bucket + "/", bucket, bucket + "2/uploads/a",
           std::string("other/uploads/a"), std::string("other"), std::string("*")}) {
       for (const char* prefix : {"-", "", "uploads/alice/", "uploads/", "uploads", "other/"}) {
         for (const char* acl : {"-", "default", "private", "public-read", "public-read-write"}) {
+          // Where an action looks at neither, one of each will do.
+          if ((!listing && *prefix != '-') || (!putting && *acl != '-')) continue;
           for (const char* tls : {"true", "false"}) {
             Ask ask{action, start + resource, "", {{"acs:SecureTransport", tls}}};
             if (*prefix != '-') ask.context["oss:Prefix"] = prefix;
@@ -138,20 +144,23 @@ TEST_P(RamPolicyIntegrationTest, TheCeilingGivesExactlyWhatSessionPoliciesMayAsk
   ASSERT_FALSE(grants_.empty());
   for (const std::string& role : broker::RolesOf(grants_)) {
     const Policy ceiling = Read(broker::CeilingPolicy(grants_, role).value());
-    for (const Grant& of_bucket : grants_) {
+    // The widest that are ever minted: of signing sessions, and a listing of all.
+    std::vector<Policy> sessions;
+    std::set<std::string> buckets;
+    for (const Grant& grant : grants_) {
+      if (grant.role_arn != role) continue;
+      const Scope widest{grant.bucket,  grant.prefix.LiteralStart(), false, grant.operations, {},
+                         grant.tls_only};
+      sessions.push_back(ParsePolicy(broker::CompileSessionPolicy(widest).value()).value());
+      buckets.insert(grant.bucket);
+    }
+    for (const std::string& bucket : buckets) {
       size_t given = 0;
-      for (const Ask& ask : Probes(of_bucket.bucket)) {
-        bool asked = false;
-        for (const Grant& grant : grants_) {
-          if (grant.role_arn != role) continue;
-          // The widest that is ever minted: of a signing session, and a listing of all.
-          const Scope widest{grant.bucket,  grant.prefix.LiteralStart(), false, grant.operations, {},
-                             grant.tls_only};
-          const auto session = ParsePolicy(broker::CompileSessionPolicy(widest).value());
-          asked = asked || Allows(session.value(), ask);
-        }
+      for (const Ask& ask : Probes(bucket)) {
+        const bool asked = std::any_of(sessions.begin(), sessions.end(),
+                                       [&](const Policy& session) { return Allows(session, ask); });
         const bool expected = asked && !(ask.action == "oss:PutObject" && IsPublic(ask));
-        EXPECT_EQ(Allows(ceiling, ask), expected) << Name(ask);
+        ASSERT_EQ(Allows(ceiling, ask), expected) << Name(ask);
         given += expected;
       }
       EXPECT_GT(given, 0u);
