@@ -234,7 +234,7 @@ class CeilingTest(InFolder):
 
     def setUp(self):
         super().setUp()
-        self.cloud = self.cloud_of(resolved("quick"), "sluice-broker")
+        self.cloud = self.cloud_of(resolved("quick", CorsOrigin="https://app.example.com"), "sluice-broker")
         self.key = self.cloud.assume(self.cloud.instance_key("sluice-broker"), "sluice-uploader")
         self.assertIn("SecurityToken", self.key)
 
@@ -255,6 +255,12 @@ class CeilingTest(InFolder):
         self.assertEqual(self.status("DELETE", mine), 403)  # the sample's grant deletes nothing
         self.assertEqual(self.status("GET", "/photos-of-acme/"), 403)
         self.assertEqual(self.status("GET", "/photos-of-acme/", query="?prefix=other/"), 403)
+
+    def test_a_page_of_the_named_origin_may_put_files_and_read_what_came_of_it(self):
+        for origin, allowed in (("https://app.example.com", True), ("https://other.example.com", False)):
+            preflight = urllib.request.Request(self.cloud.address("oss") + "/photos-of-acme/uploads/alice/cat.jpg", method="OPTIONS", headers={
+                "Origin": origin, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,x-oss-date"})
+            self.assertEqual(answer_of(preflight)[0] == 200, allowed, origin)
 
     def test_the_uploads_role_assumes_no_role_and_the_brokers_touches_no_object(self):
         self.assertEqual(self.cloud.assume(self.key, "sluice-uploader").get("Code"), "NoPermission")
@@ -324,7 +330,8 @@ class UserDataTest(InFolder):
         self.assertNotRegex(script, r"@[A-Z]+@")
         script = script.replace("/etc/sluice", str(self.etc)).replace("/var/log/", f"{self.logs}/")
         self.replace_programs(packages)
-        done = subprocess.run(["bash", "-c", script], env={"PATH": f"{self.bin}:{os.environ['PATH']}"}, timeout=120)
+        done = subprocess.run(["bash", "-c", script], timeout=120, check=False,
+                              env={"PATH": f"{self.bin}:{os.environ['PATH']}", "SLUICE_BIN": str(BIN)})
         self.addCleanup(self.stop_services)
         signals = self.folder / "signals"
         self.said = (self.logs / "sluice-setup.log").read_text()

@@ -39,7 +39,10 @@ def world_of(resources, instance_role=""):
                 "policy_json": json.dumps({"Version": "1", "Statement": statements}),
             })
         elif resource["Type"] == "ALIYUN::OSS::Bucket":
-            buckets.append({"name": properties["BucketName"], "region": REGION})
+            rules = [{"allowed_origins": rule["AllowedOrigin"], "allowed_methods": rule["AllowedMethod"],
+                      "allowed_headers": rule["AllowedHeader"], "expose_headers": rule["ExposeHeader"], "max_age": f"{rule['MaxAgeSeconds']}s"}
+                     for rule in properties["CORSConfiguration"]["CORSRule"]]
+            buckets.append({"name": properties["BucketName"], "region": REGION, "cors": rules})
     # A bucket of somebody else in the same account.
     buckets.append({"name": "other-bucket", "region": REGION})
     world = {"account": ACCOUNT, "roles": roles, "buckets": buckets}
