@@ -19,7 +19,7 @@ import ros_template
 from local_cloud import ACCOUNT, BIN, REGION, ROOT, LocalCloud, Process, answer_of
 
 sys.path.insert(0, str(ROOT / "deploy/ros"))
-import policies  # noqa: E402
+import policies
 
 TEMPLATES = ROOT / "deploy/ros"
 PSEUDO = {"ALIYUN::TenantId": ACCOUNT, "ALIYUN::Region": REGION}
@@ -219,6 +219,18 @@ class PolicyTest(InFolder):
         self.assertIn("second-bucket", text)
         self.assertNotIn("photos-of-acme", text)
 
+    def test_what_cannot_be_printed_is_told_with_what_to_write_instead(self):
+        printed(sample(), folder=self.folder)  # leaves the config there
+        for options, said in ((["--print-ram-policy=policy"], "takes all, ceiling, trust, broker or broker-trust"),
+                              (["--print-ram-policy=ceiling", "--ram-role", "other"], f"those are: acs:ram::{ACCOUNT}:role/sluice-uploader"),
+                              (["--print-ram-policy", "--ram-identity", "sluice-broker"], "user/NAME, role/NAME or an ARN"),
+                              (["--print-ram-policy", "--oidc-provider", "x"], "give --ram-identity role/NAME")):
+            done = subprocess.run([BIN / "sluice-broker", "--config", self.folder / "printed.yaml", *options], capture_output=True, text=True,
+                                  check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), options)
+            self.assertRegex(done.stderr, "^sluice-broker: OPTION_INVALID: ")
+            self.assertIn(said, done.stderr)
+
     def test_what_does_not_fit_a_template_is_refused(self):
         config = sample()
         text = (TEMPLATES / "ack.yaml").read_text(encoding="utf-8")
@@ -394,6 +406,11 @@ esac""".replace("/usr/bin/env curl", "/usr/bin/curl"))
             "--via", "gateway"], capture_output=True, text=True, env={"PATH": os.environ["PATH"], "HOME": str(self.folder)})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.cloud.ask(token, "GET", "/photos-of-acme/uploads/alice/picture.png")[1], picture.read_bytes())
+
+    def test_shellcheck_finds_nothing_in_it(self):
+        script = resolved("quick")["Instance"]["Properties"]["UserData"]
+        done = subprocess.run(["shellcheck", "-"], input=script, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_packages_that_nobody_has_seen_are_not_installed(self):
         code, signals = self.run_script(digest="1" * 64)

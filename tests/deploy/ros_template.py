@@ -95,4 +95,4 @@ def load(path):
 
     Loader.add_constructor("tag:yaml.org,2002:map", mapping)
     text = path.read_text(encoding="utf-8")
-    return text, yaml.load(text, Loader)  # noqa: S506: a SafeLoader
+    return text, yaml.load(text, Loader)
