@@ -342,7 +342,7 @@ class UserDataTest(InFolder):
         self.assertNotRegex(script, r"@[A-Z]+@")
         script = script.replace("/etc/sluice", str(self.etc)).replace("/var/log/", f"{self.logs}/")
         self.replace_programs(packages)
-        done = subprocess.run(["bash", "-c", script], timeout=120, check=False,
+        done = subprocess.run(["bash", "-c", script], timeout=300, check=False,
                               env={"PATH": f"{self.bin}:{os.environ['PATH']}", "SLUICE_BIN": str(BIN)})
         self.addCleanup(self.stop_services)
         signals = self.folder / "signals"
