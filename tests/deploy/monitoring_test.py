@@ -17,6 +17,8 @@ import urllib.parse
 import urllib.request
 
 import yaml
+from grafana_foundation_sdk.cog import encoder, plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 import alert_cases
 
@@ -95,7 +97,34 @@ class AlertsTest(unittest.TestCase):
                 self.assertNotEqual(judged([test])[0], 0, test["name"])
 
 
+def unknown(value, understood, at="dashboard"):
+    """Yields the members of a JSON value that are not, or not the same, in what somebody understood of it."""
+    if isinstance(value, dict) and isinstance(understood, dict):
+        for name, member in value.items():
+            yield from unknown(member, understood[name], f"{at}.{name}") if name in understood else [f"{at}.{name}"]
+    elif isinstance(value, list) and isinstance(understood, list) and len(value) == len(understood):
+        for number, (member, other) in enumerate(zip(value, understood)):
+            yield from unknown(member, other, f"{at}.{number}")
+    elif value != understood:
+        yield at
+
+
 class DashboardTest(unittest.TestCase):
+    def test_grafanas_own_model_knows_every_field(self):
+        plugins.register_default_plugins()
+
+        def through_grafana(dashboard):
+            model = Dashboard.from_json(json.loads(json.dumps(dashboard)))
+            return json.loads(json.dumps(model, cls=encoder.JSONEncoder))
+
+        self.assertEqual(list(unknown(DASHBOARD, through_grafana(DASHBOARD))), [])
+        wrong = json.loads(json.dumps(DASHBOARD))
+        wrong["refreshes"] = "30s"
+        wrong["panels"][1]["titel"] = "x"
+        wrong["panels"][1]["targets"][0]["expression"] = "up"
+        self.assertEqual(list(unknown(wrong, through_grafana(wrong))),
+                         ["dashboard.panels.1.targets.0.expression", "dashboard.panels.1.titel", "dashboard.refreshes"])
+
     def test_it_is_what_its_script_writes(self):
         written = subprocess.run([sys.executable, MONITORING / "dashboard.py"], capture_output=True, text=True, check=True).stdout
         self.assertEqual(written, (MONITORING / "dashboard.json").read_text(encoding="utf-8"))
