@@ -10,8 +10,10 @@ TOOLS=${PROTO%/*}/build/generators
 
 die() { printf 'stubs: %s\n' "$1" >&2; exit 1; }
 
-# What a client speaks. `config` and `upload_gateway` are the services' own.
-SLUICE=$(cd "$PROTO" && find sluice/options sluice/token sluice/upload -name '*.proto' | LC_ALL=C sort)
+# What a client speaks; `config` and `upload_gateway` are the services' own.
+SERVICES=$(cd "$PROTO" && find sluice/token sluice/upload -name '*.proto' | LC_ALL=C sort)
+# The mark on secret fields. Of no use to the lite runtime of Java, which has no descriptors to carry it.
+OPTIONS=sluice/options/v1/field_options.proto
 # Only where the language's gRPC library does not bring these messages itself: twice in one program they clash.
 GOOGLE_RPC="google/rpc/error_details.proto google/rpc/status.proto"
 
@@ -67,31 +69,33 @@ fetch_ts() {
 fetch_cpp() { :; }
 fetch_swift() { :; }
 
-# All that follow: OUT, then the lists of files. shellcheck disable=SC2086 stands for those lists of words.
+# Each takes the folder to fill.
 
 generate_cpp() {
-  # shellcheck disable=SC2086
-  protoc -I "$PROTO" --cpp_out="$1" --grpc_out="$1" --plugin=protoc-gen-grpc="$(command -v grpc_cpp_plugin)" $SLUICE $GOOGLE_RPC
+  # shellcheck disable=SC2086  # here and below: lists of words
+  protoc -I "$PROTO" --cpp_out="$1" --grpc_out="$1" --plugin=protoc-gen-grpc="$(command -v grpc_cpp_plugin)" $SERVICES $OPTIONS $GOOGLE_RPC
+}
+
+# maven_protoc FLAG... FILE...: the compiler and the plugins that match the Java runtime, which Debian's do not.
+maven_protoc() {
+  local at=$TOOLS/java
+  "$(echo "$at"/protoc-[0-9]*.exe)" -I "$PROTO" -I /usr/include --plugin=protoc-gen-grpc-kotlin="$at/protoc-gen-grpc-kotlin" \
+    --plugin=protoc-gen-grpc-java="$(echo "$at"/protoc-gen-grpc-java-*.exe)" "$@"
 }
 
 generate_java() {
-  local protoc lite=
-  protoc=$(echo "$TOOLS"/java/protoc-[0-9]*.exe)
-  [ -z "$LITE" ] || lite=lite:
+  local options=$OPTIONS
+  [ -z "$LITE" ] || options=$GOOGLE_RPC
   # shellcheck disable=SC2086
-  "$protoc" -I "$PROTO" -I /usr/include --java_out="$lite$1" --grpc-java_out="${LITE:+$lite}$1" \
-    --plugin=protoc-gen-grpc-java="$(echo "$TOOLS"/java/protoc-gen-grpc-java-*.exe)" $SLUICE ${LITE:+$GOOGLE_RPC}
+  maven_protoc --java_out="${LITE:+lite:}$1" --grpc-java_out="${LITE:+lite:}$1" $SERVICES $options
 }
 
+# Two source roots, since Gradle compiles Java under `kotlin` for nobody.
 generate_kotlin() {
-  local protoc lite=
-  protoc=$(echo "$TOOLS"/java/protoc-[0-9]*.exe)
-  [ -z "$LITE" ] || lite=lite:
   mkdir -p "$1/java" "$1/kotlin"
   generate_java "$1/java"
   # shellcheck disable=SC2086
-  "$protoc" -I "$PROTO" -I /usr/include --kotlin_out="$lite$1/kotlin" --grpc-kotlin_out="$1/kotlin" \
-    --plugin=protoc-gen-grpc-kotlin="$TOOLS/java/protoc-gen-grpc-kotlin" $SLUICE
+  maven_protoc --kotlin_out="${LITE:+lite:}$1/kotlin" --grpc-kotlin_out="$1/kotlin" $SERVICES
 }
 
 # A module of its own, since the import paths in the files are those of `go_package`.
@@ -99,27 +103,27 @@ generate_go() {
   local module=github.com/sluice/sluice/gen
   # shellcheck disable=SC2086
   protoc -I "$PROTO" --go_out="$1" --go_opt=module=$module --go-grpc_out="$1" --go-grpc_opt=module=$module \
-    --plugin="$TOOLS/go/protoc-gen-go" --plugin="$TOOLS/go/protoc-gen-go-grpc" $SLUICE
+    --plugin="$TOOLS/go/protoc-gen-go" --plugin="$TOOLS/go/protoc-gen-go-grpc" $SERVICES $OPTIONS
   cp "$HERE/go/stubs.mod" "$1/go.mod"
 }
 
 generate_python() {
   # shellcheck disable=SC2086
-  "$TOOLS/python/bin/python" -m grpc_tools.protoc -I "$PROTO" --python_out="$1" --pyi_out="$1" --grpc_python_out="$1" $SLUICE
+  "$TOOLS/python/bin/python" -m grpc_tools.protoc -I "$PROTO" --python_out="$1" --pyi_out="$1" --grpc_python_out="$1" $SERVICES $OPTIONS
 }
 
 generate_ts() {
   # shellcheck disable=SC2086
   protoc -I "$PROTO" --es_out="$1" --es_opt=target=ts,import_extension=js \
-    --plugin=protoc-gen-es="$TOOLS/ts/node_modules/.bin/protoc-gen-es" $SLUICE $GOOGLE_RPC
+    --plugin=protoc-gen-es="$TOOLS/ts/node_modules/.bin/protoc-gen-es" $SERVICES $OPTIONS $GOOGLE_RPC
 }
 
 generate_swift() {
   local file sources=$1/Sources/SluiceStubs
   mkdir -p "$sources"
   cp "$HERE/swift/Package.swift" "$1/"
-  cp "$HERE/swift/grpc-swift-proto-generator-config.json" "$HERE/swift/SluiceStubs.swift" "$sources/"
-  for file in $SLUICE; do install -D -m 644 "$PROTO/$file" "$sources/$file"; done
+  cp "$HERE/swift/grpc-swift-proto-generator-config.json" "$sources/"
+  for file in $SERVICES $OPTIONS; do install -D -m 644 "$PROTO/$file" "$sources/$file"; done
 }
 
 if [ "${1:-}" = fetch ] && [ $# -eq 2 ]; then
