@@ -24,8 +24,8 @@ fetch_java() {
   local to=$TOOLS/java os
   os=linux-$(uname -m | sed 's/aarch64/aarch_64/')
   grep -q "$os" "$HERE/java/SHA256SUMS" || die "Maven Central's generators are pinned for linux-x86_64 and linux-aarch_64, this is $os"
-  mkdir -p "$to"
   if ! same "$HERE/java/SHA256SUMS" "$to/SHA256SUMS"; then
+    rm -rf "$to"
     mvn -q -B -f "$HERE/java/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
       -Dos="$os" -DexcludeTransitive=true -DoutputDirectory="$to"
     (cd "$to" && sha256sum --check --quiet --ignore-missing "$HERE/java/SHA256SUMS") ||
