@@ -122,7 +122,7 @@ generate_swift() {
   local file sources=$1/Sources/SluiceStubs
   mkdir -p "$sources"
   cp "$HERE/swift/Package.swift" "$1/"
-  cp "$HERE/swift/grpc-swift-proto-generator-config.json" "$sources/"
+  cp "$HERE/swift/grpc-swift-proto-generator-config.json" "$HERE/swift/SluiceStubs.swift" "$sources/"
   for file in $SERVICES $OPTIONS; do install -D -m 644 "$PROTO/$file" "$sources/$file"; done
 }
 

@@ -10,7 +10,7 @@ LITE=()
 [ "$NAME" = "$LANGUAGE" ] || LITE=(--lite)
 PROJECT=build/outside/stubs/$NAME
 
-maven() { mvn -B -ntp -f "$PROJECT/pom.xml" ${LITE:+-Dlite} "$@"; }
+maven() { mvn -B -ntp -Dstyle.color=never -f "$PROJECT/pom.xml" ${LITE:+-Dlite} "$@"; }
 
 # Needs the module of the stubs, though not yet the stubs.
 fetch_go() {
@@ -36,7 +36,7 @@ run_java() {
   local status=0
   maven test | tee "$PROJECT/test.log" || status=$?
   sed -nE 's/.*Tests run: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+), Skipped: ([0-9]+)$/\1 \2 \3 \4/p' "$PROJECT/test.log" | tail -n 1 |
-    awk '{print "# pass " $1 - $2 - $3 - $4; print "# fail " $2 + $3}'
+    awk '{print "# pass " ($1 - $2 - $3 - $4); print "# fail " ($2 + $3)}'
   return $status
 }
 
