@@ -28,7 +28,7 @@ const (
 
 func get(t *testing.T, url string) []byte {
 	t.Helper()
-	client := http.Client{Timeout: 30 * time.Second}
+	client := http.Client{Timeout: time.Minute}
 	answer, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func connect(t *testing.T, variable string) *grpc.ClientConn {
 func as(t *testing.T, subject, audience string) context.Context {
 	t.Helper()
 	jwt := get(t, os.Getenv("SLUICE_IDENTITY")+"/token?subject="+subject+"&audience="+audience)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+strings.TrimSpace(string(jwt)))
 }

@@ -130,7 +130,7 @@ class StubsTest {
 
   private static <S extends AbstractStub<S>> S as(S stub, String subject, String audience) throws Exception {
     return stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(proof(subject, audience)))
-        .withDeadlineAfter(30, TimeUnit.SECONDS);
+        .withDeadlineAfter(60, TimeUnit.SECONDS);
   }
 
   private static Metadata proof(String subject, String audience) throws Exception {
@@ -181,7 +181,7 @@ class StubsTest {
     }
 
     UploadResponse next() throws Exception {
-      Object answer = said.poll(30, TimeUnit.SECONDS);
+      Object answer = said.poll(60, TimeUnit.SECONDS);
       if (answer instanceof UploadResponse response) {
         return response;
       }

@@ -115,7 +115,7 @@ class StubsTest {
         })
     }
 
-    private fun bounded(claim: suspend () -> Unit) = runBlocking { withTimeout(60.seconds) { claim() } }
+    private fun bounded(claim: suspend () -> Unit) = runBlocking { withTimeout(120.seconds) { claim() } }
 
     private fun broker(subject: String) = TokenBrokerCoroutineStub(connect("SLUICE_BROKER")).of(subject, "sluice")
 

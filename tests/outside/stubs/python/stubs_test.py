@@ -17,7 +17,7 @@ GATEWAY_AUDIENCE = "sluice-gateway"
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read()
 
 
@@ -47,7 +47,7 @@ class StubsTest(unittest.TestCase):
     def refusal(self, call, request, metadata):
         """The code and the reason of the refusal that a call must meet."""
         with self.assertRaises(grpc.RpcError) as refused:
-            call(request, metadata=metadata, timeout=30)
+            call(request, metadata=metadata, timeout=60)
         info = error_details_pb2.ErrorInfo()
         self.assertTrue(rpc_status.from_call(refused.exception).details[0].Unpack(info))
         self.assertEqual(info.domain, "sluice")
@@ -55,7 +55,7 @@ class StubsTest(unittest.TestCase):
 
     def test_a_token_reaches_the_prefix_of_its_caller_only(self):
         request = token_broker_pb2.IssueTokenRequest(operations=[scope_pb2.OPERATION_UPLOAD])
-        token = self.broker().IssueToken(request, metadata=proof("victor", "sluice"), timeout=30)
+        token = self.broker().IssueToken(request, metadata=proof("victor", "sluice"), timeout=60)
         self.assertTrue(token.credentials.access_key_id.startswith("STS."))
         self.assertEqual(token.scope.prefix, "uploads/victor/")
         self.assertEqual(list(token.scope.operations), [scope_pb2.OPERATION_UPLOAD])
@@ -75,7 +75,7 @@ class StubsTest(unittest.TestCase):
             more.get()
 
         upload_id, acknowledged = "", 0
-        for answer in upload_gateway_pb2_grpc.UploadGatewayStub(channel).Upload(first_half(), metadata=victor, timeout=60):
+        for answer in upload_gateway_pb2_grpc.UploadGatewayStub(channel).Upload(first_half(), metadata=victor, timeout=120):
             upload_id = upload_id or answer.started.upload_id
             acknowledged = answer.committed_bytes
             if acknowledged:
@@ -83,17 +83,17 @@ class StubsTest(unittest.TestCase):
         channel.close()
 
         gateway = self.gateway()
-        committed = gateway.GetUpload(upload_gateway_pb2.GetUploadRequest(upload_id=upload_id), metadata=victor, timeout=30).committed_bytes
+        committed = gateway.GetUpload(upload_gateway_pb2.GetUploadRequest(upload_id=upload_id), metadata=victor, timeout=60).committed_bytes
         self.assertTrue(0 < acknowledged <= committed <= 3 * MIB, (acknowledged, committed))
 
         told = queue.SimpleQueue()
 
         def second_half():
             yield upload_gateway_pb2.UploadRequest(upload_id=upload_id)
-            yield from chunks(picture, told.get(timeout=30), len(picture))
+            yield from chunks(picture, told.get(timeout=60), len(picture))
             yield upload_gateway_pb2.UploadRequest(finish=upload_gateway_pb2.Finish())
 
-        answers = gateway.Upload(second_half(), metadata=victor, timeout=60)
+        answers = gateway.Upload(second_half(), metadata=victor, timeout=120)
         first = next(answers)
         self.assertGreaterEqual(first.committed_bytes, committed)
         told.put(first.committed_bytes)
@@ -101,13 +101,13 @@ class StubsTest(unittest.TestCase):
         self.assertEqual(last.object.size_bytes, len(picture))
 
         request = token_broker_pb2.SignUrlRequest(path="python/cut.jpg", method=token_broker_pb2.URL_METHOD_GET)
-        signed = self.broker().SignUrl(request, metadata=proof("victor", "sluice"), timeout=30)
+        signed = self.broker().SignUrl(request, metadata=proof("victor", "sluice"), timeout=60)
         self.assertTrue(get(signed.urls[0].url) == picture)
 
     def test_an_upload_of_somebody_else_does_not_exist(self):
         gateway = self.gateway()
         request = upload_gateway_pb2.StartUploadRequest(path="python/mine.jpg")
-        started = gateway.StartUpload(request, metadata=proof("victor", GATEWAY_AUDIENCE), timeout=30)
+        started = gateway.StartUpload(request, metadata=proof("victor", GATEWAY_AUDIENCE), timeout=60)
         request = upload_gateway_pb2.GetUploadRequest(upload_id=started.upload_id)
         self.assertEqual(self.refusal(gateway.GetUpload, request, proof("mallory", GATEWAY_AUDIENCE)), "NOT_FOUND UPLOAD_NOT_FOUND")
 

@@ -19,7 +19,7 @@ function environment(name: string): string {
 }
 
 async function get(url: string): Promise<Uint8Array> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+  const answer = await fetch(url, { signal: AbortSignal.timeout(60_000) });
   assert.equal(answer.status, 200);
   return new Uint8Array(await answer.arrayBuffer());
 }
@@ -34,7 +34,7 @@ async function connect(variable: string, subject: string, audience: string) {
   const baseUrl = `http://${environment(variable)}`;
   const sessionManager = new Http2SessionManager(baseUrl);
   connections.push(sessionManager);
-  const transport = createGrpcTransport({ baseUrl, sessionManager, interceptors: [prove], defaultTimeoutMs: 60_000 });
+  const transport = createGrpcTransport({ baseUrl, sessionManager, interceptors: [prove], defaultTimeoutMs: 120_000 });
   return { transport, cut: () => sessionManager.abort() };
 }
 
