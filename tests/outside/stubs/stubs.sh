@@ -27,7 +27,7 @@ fetch_ts() { (cd "$PROJECT" && npm ci --ignore-scripts --no-audit --no-fund); }
 
 run_go() {
   local status=0
-  (cd "$PROJECT" && go vet ./... && go test -count=1 -v ./...) | tee "$PROJECT/test.log" || status=$?
+  (cd "$PROJECT" && go test -vet=off -count=1 -v ./...) | tee "$PROJECT/test.log" || status=$?
   printf '# pass %s\n# fail %s\n' "$(grep -c '^--- PASS' "$PROJECT/test.log")" "$(grep -c '^--- FAIL' "$PROJECT/test.log")"
   return $status
 }
