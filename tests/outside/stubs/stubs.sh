@@ -35,8 +35,9 @@ run_go() {
 run_java() {
   local status=0
   maven test | tee "$PROJECT/test.log" || status=$?
+  # On a line of its own, since Maven's last one has no end.
   sed -nE 's/.*Tests run: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+), Skipped: ([0-9]+)$/\1 \2 \3 \4/p' "$PROJECT/test.log" | tail -n 1 |
-    awk '{print "# pass " ($1 - $2 - $3 - $4); print "# fail " ($2 + $3)}'
+    awk '{print "\n# pass " ($1 - $2 - $3 - $4); print "# fail " ($2 + $3)}'
   return $status
 }
 
