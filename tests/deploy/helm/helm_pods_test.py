@@ -312,8 +312,8 @@ class Config(Cluster):
     """The programs' own judgement of every rendered config."""
 
     def test_check_accepts_the_config_of_every_value_file(self):
-        for values in chart.VALUES:
-            rendered = render(values)
+        for values, *settings in (*((name,) for name in chart.VALUES), ("minimal", "listenHost=[::]")):
+            rendered = render(values, *settings)
             private = authority.Authority("private")
             self.addCleanup(private.end)
             secrets = {one: {**private.issue({"dnsNames": ["x"], "usages": ["server auth", "client auth"]})}
@@ -325,7 +325,7 @@ class Config(Cluster):
                 name = deployment["metadata"]["name"].removeprefix("sluice-")
                 if name not in ("broker", "gateway"):
                     continue
-                with self.subTest(values=values, program=name):
+                with self.subTest(values=values, settings=settings, program=name):
                     container = chart.container(deployment)
                     container["args"] = [*container["args"], "--check"]
                     pod = self.node.start(deployment, rendered, secrets, lambda audience, account: "a.b.c")

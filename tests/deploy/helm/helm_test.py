@@ -270,6 +270,10 @@ class Chart(unittest.TestCase):
         volumes = {volume["name"]: volume for volume in pod(find(rendered, "Deployment", "sluice-broker"))["spec"]["volumes"]}
         self.assertEqual(volumes["deny"], {"name": "deny", "configMap": {"name": "sluice-deny"}})
         self.assertEqual(self.checksum(), self.checksum("broker.denyList.configMapName=mine"))
+        rendered = render("minimal", "broker.denyList.secretName=mine")
+        volumes = {volume["name"]: volume for volume in pod(find(rendered, "Deployment", "sluice-broker"))["spec"]["volumes"]}
+        self.assertEqual(volumes["deny"]["secret"]["secretName"], "mine")
+        self.assertFalse([one for one in of_kind(rendered, "ConfigMap") if one["metadata"]["name"] == "sluice-deny"])
 
     def test_the_share_of_sts_shrinks_as_more_replicas_may_run(self):
         def share(*settings):
