@@ -200,8 +200,17 @@ class Production(Cluster):
 
     def calls(self, broker):
         """How many tokens a replica was asked for."""
-        return sum(float(line.rsplit(" ", 1)[1]) for line in broker.get("admin", "/metrics")[1].splitlines()
-                   if line.startswith("sluice_requests_total") and "IssueToken" in line)
+        return self.metric(broker, r'sluice_requests_total\{.*method="IssueToken"')
+
+    def metric(self, pod, pattern):
+        """The sum of all series that begin so."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in pod.get("admin", "/metrics")[1].splitlines() if re.match(pattern, line))
+
+    def stored(self, gateway):
+        return self.metric(gateway, "sluice_upload_stored_bytes_total")
+
+    def streams(self, gateway):
+        return self.metric(gateway, "sluice_upload_streams")
 
     def test_a_token_and_an_upload_through_envoy(self):
         token = self.sluice("--output", "json", "token", **self.environment)
@@ -246,27 +255,44 @@ class Production(Cluster):
         self.assertEqual(refused.returncode, 1, refused.stderr)
         self.assertIn("TOKEN_REJECTED", refused.stderr)
 
-    def test_an_upload_goes_on_when_its_gateway_is_rolled(self):
+    def begin_upload(self, subject):
+        """A long upload through Envoy, its process, and the gateway that has it."""
         file = self.picture(48 << 20)
         # Slow parts, so that there is a middle to be in.
-        self.sandbox_call("admin", "/faults?service=oss&kind=latency&value=300ms&operation=part", method="POST")
+        self.sandbox_call("admin", "/faults?service=oss&kind=latency&value=1s&operation=part", method="POST")
         self.addCleanup(self.sandbox_call, "admin", "/faults", method="DELETE")
-        broker_jwt, gateway_jwt = self.jwt_files("dave")
+        broker_jwt, gateway_jwt = self.jwt_files(subject)
         upload = subprocess.Popen([BIN / "sluice", "--jwt-file", broker_jwt, "--gateway-jwt-file", gateway_jwt, "--allow-http", "upload", file,
                                    "--to", "rolled.bin", "--via", "gateway"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                   env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment})
+        before = {pod: self.stored(pod) for pod in self.gateways}
+        gateway = pods.until("a gateway has stored some of it", 60,
+                             lambda: [pod for pod in self.gateways if self.stored(pod) > before[pod] and self.streams(pod) == 1])[0]
+        return file, upload, gateway
 
-        def serving():
-            return [pod for pod in self.gateways if (found := re.search(r"(?m)^sluice_upload_received_bytes_total\S* (\S+)", pod.get("admin", "/metrics")[1]))
-                    and float(found[1]) > (6 << 20) and re.search(r"(?m)^sluice_upload_streams 1", pod.get("admin", "/metrics")[1])]
-        old = pods.until("a gateway has the upload", 30, serving)[0]
-        self.gateways.append(self.start("gateway").await_ready())
-        self.assertIsNone(upload.poll(), "the upload was over before the rollout began")
-        self.gateways.remove(old)
-        self.assert_ends_well(old)
+    def end_upload(self, file, upload, subject):
         said, _ = upload.communicate(timeout=120)
         self.assertEqual(upload.returncode, 0, said)
-        self.assert_stored(file, "rolled.bin", subject="dave", **self.environment)
+        self.assert_stored(file, "rolled.bin", subject=subject, **self.environment)
+
+    def test_an_upload_goes_on_when_its_gateway_is_rolled(self):
+        file, upload, old = self.begin_upload("dave")
+        self.gateways.append(self.start("gateway").await_ready())
+        self.gateways.remove(old)
+        self.assertIsNone(upload.poll(), "the upload was over before the rollout")
+        self.assert_ends_well(old)
+        self.end_upload(file, upload, "dave")
+        self.assertIn('"draining"', old.text())
+
+    def test_an_upload_goes_on_when_envoy_is_rolled(self):
+        file, upload, _ = self.begin_upload("frank")
+        old, fresh = self.proxy, self.start("proxy").await_ready()
+        self.node.names[PUBLIC] = fresh.ip
+        self.node.publish()
+        type(self).proxy = fresh
+        self.assertIsNone(upload.poll(), "the upload was over before the rollout")
+        self.assert_ends_well(old)
+        self.end_upload(file, upload, "frank")
 
     def test_renewed_certificates_are_shown_without_a_restart(self):
         renewed = authority.issue_all(self.rendered, self.private, self.public)
