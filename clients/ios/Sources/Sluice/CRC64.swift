@@ -20,14 +20,15 @@ public struct CRC64: Sendable, Equatable {
       let words = bytes.count / 8
       for word in 0..<words {
         crc ^= UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: word * 8, as: UInt64.self))
-        crc =
-          table[7 * 256 + Int(crc & 0xff)] ^ table[6 * 256 + Int(crc >> 8 & 0xff)]
-          ^ table[5 * 256 + Int(crc >> 16 & 0xff)] ^ table[4 * 256 + Int(crc >> 24 & 0xff)]
-          ^ table[3 * 256 + Int(crc >> 32 & 0xff)] ^ table[2 * 256 + Int(crc >> 40 & 0xff)]
-          ^ table[256 + Int(crc >> 48 & 0xff)] ^ table[Int(crc >> 56)]
+        var mixed: UInt64 = 0
+        for place in 0..<8 {
+          mixed ^= table[(7 - place) * 256 + Int(truncatingIfNeeded: crc & 0xff)]
+          crc >>= 8
+        }
+        crc = mixed
       }
       for index in words * 8..<bytes.count {
-        crc = table[Int((crc ^ UInt64(bytes[index])) & 0xff)] ^ crc >> 8
+        crc = table[Int((crc ^ UInt64(bytes[index])) & 0xff)] ^ (crc >> 8)
       }
     }
     value = ~crc
@@ -50,11 +51,13 @@ public struct CRC64: Sendable, Equatable {
     let polynomial: UInt64 = 0xC96C_5795_D787_0F42
     var tables = [UInt64](repeating: 0, count: 8 * 256)
     for byte in 0..<256 {
-      tables[byte] = (0..<8).reduce(UInt64(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ polynomial : crc >> 1 }
+      var crc = UInt64(byte)
+      for _ in 0..<8 { crc = crc & 1 == 1 ? (crc >> 1) ^ polynomial : crc >> 1 }
+      tables[byte] = crc
     }
     for index in 256..<tables.count {
       let before = tables[index - 256]
-      tables[index] = tables[Int(before & 0xff)] ^ before >> 8
+      tables[index] = tables[Int(before & 0xff)] ^ (before >> 8)
     }
     return tables
   }()
