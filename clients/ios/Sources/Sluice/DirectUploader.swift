@@ -62,7 +62,8 @@ extension SignURLRequest {
   /// The PUT of a whole file.
   static func put(_ order: UploadOrder, size: UInt64, ttl: Duration? = nil) -> SignURLRequest {
     SignURLRequest(
-      .put, order.path, grant: order.grant, ttl: ttl, contentType: order.contentType, contentLength: size, metadata: order.metadata)
+      .put, order.path, grant: order.grant, ttl: ttl, contentType: order.contentType, contentLength: size,
+      metadata: order.metadata, forbidOverwrite: !order.overwrite)
   }
 }
 
@@ -81,10 +82,10 @@ extension SignedURL {
 /// What OSS's answers mean.
 enum OSSAnswer {
   /// The object, or why there is none. 200 alone is success: 203 means that the object is there and its callback failed.
-  static func stored(_ answer: HTTPAnswer, path: String, size: UInt64, crc64: UInt64) throws -> StoredObject {
+  static func stored(_ answer: HTTPAnswer, path: String, size: UInt64, crc64: UInt64?) throws -> StoredObject {
     guard answer.status == 200 else { throw refusal(answer) }
     let found = answer.headers["x-oss-hash-crc64ecma"].flatMap(UInt64.init)
-    guard found == nil || found == crc64 else {
+    guard found == nil || crc64 == nil || found == crc64 else {
       throw SluiceError(.dataLoss, SluiceError.Reason.checksumMismatch, "OSS stored other bytes than were sent; upload again")
     }
     return StoredObject(
@@ -96,6 +97,9 @@ enum OSSAnswer {
     let code = element("Code", of: text) ?? String(answer.status)
     // An URL that ended is signed again; so is one whose clock OSS did not like.
     let ended = ["AccessDenied", "SecurityTokenExpired", "RequestTimeTooSkewed"].contains(code) && text.contains("xpired")
+    if code == "FileAlreadyExists" {
+      return SluiceError(.alreadyExists, "OBJECT_EXISTS", "there is an object of that key; choose another path, or set overwrite")
+    }
     let busy = answer.status >= 500 || answer.status == 408 || answer.status == 429
     return SluiceError(
       busy || ended ? .unavailable : SluiceError.Code(httpStatus: answer.status), SluiceError.Reason.ossRefused,

@@ -19,6 +19,10 @@ public struct SavedUpload: Sendable, Hashable, Codable, Identifiable {
   /// tus: the upload's URL. gRPC: its `upload_id`. Nil until there is one. A secret.
   public var location: Secret?
   public var committedBytes: UInt64 = 0
+  /// CRC-64/XZ of the file, once it was read whole. The gateway holds the object to it.
+  public var crc64: UInt64?
+  /// How often it had to be started again, which makes it another upload to the gateway.
+  public var restarts = 0
   /// When the server forgets it.
   public var expires: Date?
 
@@ -28,4 +32,7 @@ public struct SavedUpload: Sendable, Hashable, Codable, Identifiable {
     self.file = file
     self.order = order
   }
+
+  /// The same for each attempt at the same upload, so that a repeated start begins no second one.
+  public var requestID: String { "\(id.uuidString)-\(restarts)" }
 }

@@ -10,6 +10,9 @@ import FoundationNetworking
 public struct TusEndpoint: Sendable {
   public let address: URL
   let http: HTTPClient
+  private static let bodyType = "application/offset+octet-stream"
+  /// What the gateway stores at once.
+  static let smallObject: UInt64 = 4 << 20
 
   /// `proof` is a JWT whose audience is the gateway's: `sluice-gateway`.
   public init(_ address: URL, proof: CallerProof, rules: HTTPRules = HTTPRules(), session: URLSession = .sluice) {
@@ -17,10 +20,17 @@ public struct TusEndpoint: Sendable {
     http = HTTPClient(session: session, proof: proof, rules: rules)
   }
 
-  func creation(of order: UploadOrder, size: UInt64) -> URLRequest {
+  func creation(of saved: SavedUpload) -> URLRequest {
     var request = request("POST", address)
-    request.setValue(String(size), forHTTPHeaderField: "Upload-Length")
-    request.setValue(Self.metadata(of: order), forHTTPHeaderField: "Upload-Metadata")
+    request.setValue(String(saved.file.sizeBytes), forHTTPHeaderField: "Upload-Length")
+    request.setValue(Self.metadata(of: saved), forHTTPHeaderField: "Upload-Metadata")
+    return request
+  }
+
+  /// The same with the whole file in its body: one request for all of a small object.
+  func wholeCreation(of saved: SavedUpload) -> URLRequest {
+    var request = creation(of: saved)
+    request.setValue(Self.bodyType, forHTTPHeaderField: "Content-Type")
     return request
   }
 
@@ -30,7 +40,7 @@ public struct TusEndpoint: Sendable {
 
   func piece(_ location: URL, from offset: UInt64) -> URLRequest {
     var request = request("PATCH", location)
-    request.setValue("application/offset+octet-stream", forHTTPHeaderField: "Content-Type")
+    request.setValue(Self.bodyType, forHTTPHeaderField: "Content-Type")
     request.setValue(String(offset), forHTTPHeaderField: "Upload-Offset")
     return request
   }
@@ -52,10 +62,13 @@ public struct TusEndpoint: Sendable {
     return request
   }
 
-  /// The words that stock tus clients use, then the user's own.
-  static func metadata(of order: UploadOrder) -> String {
-    var pairs = [("filename", order.path), ("filetype", order.contentType)]
+  /// The names that the gateway knows; what else is there becomes metadata of the object.
+  static func metadata(of saved: SavedUpload) -> String {
+    let order = saved.order
+    var pairs = [("path", order.path), ("content_type", order.contentType), ("request_id", saved.requestID)]
     if !order.grant.isEmpty { pairs.append(("grant", order.grant)) }
+    if order.overwrite { pairs.append(("overwrite", "true")) }
+    if let crc64 = saved.crc64 { pairs.append(("crc64", String(crc64))) }
     pairs += order.metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     return pairs.map { name, value in value.isEmpty ? name : "\(name) \(Data(value.utf8).base64EncodedString())" }.joined(separator: ",")
   }

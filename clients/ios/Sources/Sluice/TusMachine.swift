@@ -26,23 +26,36 @@ struct TusMachine: Sendable {
   private(set) var wait: Duration = .zero
   private(set) var committed: UInt64 = 0
   private(set) var expires: Date?
+  /// What a body must hold for anything of it to be stored, unless it is the upload's last.
+  private(set) var leastPiece: UInt64 = 0
+  /// Creations after the first.
+  private(set) var restarts = 0
 
   private var failures = 0
   private var refusals = 0
-  private var restarts = 0
   private var mismatches = 0
   private var lastMoved: ContinuousClock.Instant
+  private let startLimit: Int
 
   init(
-    endpoint: URL, size: UInt64, location: URL? = nil, rules: HTTPRules = HTTPRules(), patience: Duration = .seconds(300),
+    endpoint: URL, size: UInt64, location: URL? = nil, restarts: Int = 0, rules: HTTPRules = HTTPRules(), patience: Duration = .seconds(300),
     now: ContinuousClock.Instant = .now
   ) {
     self.endpoint = endpoint
     self.size = size
     self.rules = rules
     self.patience = patience
+    self.restarts = restarts
+    startLimit = restarts + 2
     step = location.map { .ask($0) } ?? .create
     lastMoved = now
+  }
+
+  /// One whose bytes from `offset` on are on their way already, as a process that has ended sent them.
+  init(sending location: URL, from offset: UInt64, of size: UInt64, endpoint: URL, rules: HTTPRules, patience: Duration) {
+    self.init(endpoint: endpoint, size: size, location: location, rules: rules, patience: patience)
+    committed = offset
+    step = .send(location, from: offset)
   }
 
   /// Of the upload, once there is one.
@@ -68,7 +81,6 @@ struct TusMachine: Sendable {
   mutating func take(_ answer: HTTPAnswer, now: ContinuousClock.Instant = .now) {
     wait = .zero
     if let text = answer.headers["upload-expires"] { expires = Self.date(text) ?? expires }
-    if answer.isSuccess { refusals = 0 }
     switch (step, answer.status) {
     case (.create, 201):
       guard let location = ownLocation(answer.headers["location"]) else {
@@ -100,12 +112,15 @@ struct TusMachine: Sendable {
     case (.send(let location, _), 460):
       mismatches += 1
       step = mismatches < 3 ? .ask(location) : .fail(answer.error)
+    case (.send, 400) where answer.error.reason == "CHUNK_TOO_SMALL":
+      let least = Self.number(answer.error.metadata["least_bytes"]) ?? 0
+      if least > leastPiece { leastPiece = least } else { step = .fail(answer.error) }
     case (_, 401):
       // The JWT ended on the way. The next request brings a new one; if that is no better, nobody here can help.
       refusals += 1
-      if refusals > 1 { step = .fail(answer.error) } else { takeInterruption() }
+      if refusals > 2 { step = .fail(answer.error) } else { takeInterruption() }
     default:
-      take(answer.error.isRetryable || answer.status >= 500 && answer.status != 501 ? Self.retryable(answer.error) : answer.error, now: now)
+      take(Self.judged(answer), now: now)
     }
   }
 
@@ -114,6 +129,7 @@ struct TusMachine: Sendable {
     if offset > committed {
       failures = 0
       mismatches = 0
+      refusals = 0
       lastMoved = now
     }
     committed = offset
@@ -123,7 +139,7 @@ struct TusMachine: Sendable {
   private mutating func startAgain(_ error: SluiceError) {
     restarts += 1
     committed = 0
-    step = restarts <= 2 ? .create : .fail(error)
+    step = restarts <= startLimit ? .create : .fail(error)
   }
 
   private mutating func tryLater(_ error: SluiceError, _ now: ContinuousClock.Instant, first: Duration? = nil) {
@@ -142,14 +158,15 @@ struct TusMachine: Sendable {
     return url.scheme == endpoint.scheme && url.host == endpoint.host && url.port == endpoint.port ? url : nil
   }
 
-  /// 409 of tus is the offset's; Sluice's answers 409 to an object that exists, too, and says so.
+  /// 409 of tus is the offset's. Sluice's may mean more, and says so.
   private static func isAboutOffset(_ error: SluiceError) -> Bool {
-    ["OFFSET_GAP", "STREAM_REPLACED", SluiceError.Reason.answerInvalid].contains(error.reason)
+    ["OFFSET_MISMATCH", "OFFSET_GAP", "STREAM_REPLACED", SluiceError.Reason.answerInvalid].contains(error.reason)
   }
 
-  private static func retryable(_ error: SluiceError) -> SluiceError {
-    var error = error
-    if !error.isRetryable { error.code = .unavailable }
+  /// A 5xx that does not say what it is, as of a proxy, or in answer to HEAD, may pass.
+  private static func judged(_ answer: HTTPAnswer) -> SluiceError {
+    var error = answer.error
+    if error.reason == SluiceError.Reason.answerInvalid, answer.status >= 500, answer.status != 501 { error.code = .unavailable }
     return error
   }
 

@@ -36,14 +36,18 @@ public struct TusUploader: Sendable {
     let size = saved.file.sizeBytes
     var machine = TusMachine(
       endpoint: endpoint.address, size: size, location: saved.location.flatMap { URL(string: $0.reveal()) },
-      rules: endpoint.http.rules, patience: patience)
+      restarts: saved.restarts, rules: endpoint.http.rules, patience: patience)
+    if saved.crc64 == nil {
+      saved.crc64 = try CRC64.of(contentsOf: saved.file.url)
+      try saved.file.checkUnchanged()
+    }
     try await store?.save(saved)
     while true {
       tell(UploadProgress(sentBytes: machine.committed, committedBytes: machine.committed, totalBytes: size))
       switch machine.step {
       case .done:
         await store?.remove(saved.id)
-        return StoredObject(path: saved.order.path, sizeBytes: size)
+        return StoredObject(path: saved.order.path, sizeBytes: size, crc64: saved.crc64)
       case .fail(let error):
         // What may still be gone on with stays in the store; `patience` may have ended in a tunnel.
         if !error.isRetryable { await store?.remove(saved.id) }
@@ -57,6 +61,7 @@ public struct TusUploader: Sendable {
         saved.location = location
         saved.committedBytes = machine.committed
         saved.expires = machine.expires
+        saved.restarts = machine.restarts
         try await store?.save(saved)
       }
     }
@@ -71,12 +76,17 @@ public struct TusUploader: Sendable {
       let answer: HTTPAnswer?
       switch step {
       case .create:
-        let request = endpoint.creation(of: saved.order, size: saved.file.sizeBytes)
-        answer = try await gate.pass { try await endpoint.http.send(request, body: .data(Data())) }
+        var whole = Data()
+        var request = endpoint.creation(of: saved)
+        if (1...TusEndpoint.smallObject).contains(saved.file.sizeBytes) {
+          whole = try saved.file.read(from: 0, count: Int(saved.file.sizeBytes))
+          request = endpoint.wholeCreation(of: saved)
+        }
+        answer = try await gate.pass { [request, whole] in try await endpoint.http.send(request, body: .data(whole)) }
       case .ask(let location):
         answer = try await gate.pass { try await endpoint.http.send(endpoint.question(location)) }
       case .send(let location, let from):
-        let piece = try saved.file.read(from: from, count: pieceBytes)
+        let piece = try saved.file.read(from: from, count: max(pieceBytes, Int(clamping: machine.leastPiece)))
         let total = saved.file.sizeBytes
         answer = try await gate.pass {
           try await endpoint.http.send(endpoint.piece(location, from: from), body: .data(piece)) { sent in
@@ -87,7 +97,7 @@ public struct TusUploader: Sendable {
         return
       }
       if let answer { machine.take(answer) } else { machine.takeInterruption() }
-    } catch let error as SluiceError where error.reason != SluiceError.Reason.fileChanged {
+    } catch let error as SluiceError {
       machine.take(error)
     }
   }

@@ -50,12 +50,12 @@ public final class Upload: Sendable {
 /// Lets an upload's work through or holds it back; what is under way when it closes is cancelled and comes again.
 actor Gate {
   private var isOpen = true
-  private var current: Task<Void, Never>?
+  private var stop: (@Sendable () -> Void)?
   private var waiting: CheckedContinuation<Void, Never>?
 
   func close() {
     isOpen = false
-    current?.cancel()
+    stop?()
   }
 
   func open() {
@@ -69,8 +69,8 @@ actor Gate {
     await opened()
     try Task.checkCancellation()
     let running = Task { try await work() }
-    current = Task { await withTaskCancellationHandler { _ = await running.result } onCancel: { running.cancel() } }
-    defer { current = nil }
+    stop = { running.cancel() }
+    defer { stop = nil }
     let result = await withTaskCancellationHandler { await running.result } onCancel: { running.cancel() }
     try Task.checkCancellation()
     if !isOpen, case .failure(let error) = result, error is CancellationError { return nil }

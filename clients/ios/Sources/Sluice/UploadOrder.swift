@@ -10,14 +10,18 @@ public struct UploadOrder: Sendable, Hashable, Codable {
   public var contentType: String
   /// User metadata of the object, names of `[a-z0-9-]`.
   public var metadata: [String: String]
+  /// Whether an object of that key may be replaced; else it is `OBJECT_EXISTS`.
+  public var overwrite: Bool
 
   public init(
-    _ path: String, grant: String = "", contentType: String = "application/octet-stream", metadata: [String: String] = [:]
+    _ path: String, grant: String = "", contentType: String = "application/octet-stream", metadata: [String: String] = [:],
+    overwrite: Bool = true
   ) {
     self.path = path
     self.grant = grant
     self.contentType = contentType
     self.metadata = metadata
+    self.overwrite = overwrite
   }
 }
 

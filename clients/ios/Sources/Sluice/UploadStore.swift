@@ -56,11 +56,11 @@ public actor UploadStore {
   }
 
   /// Where what is left of a file waits to be sent, for an upload in the background, which is sent from files alone.
-  func slice(of id: UUID) -> URL {
+  nonisolated func slice(of id: UUID) -> URL {
     folder.appendingPathComponent(id.uuidString + ".slice")
   }
 
-  private func place(of id: UUID) -> URL {
+  private nonisolated func place(of id: UUID) -> URL {
     folder.appendingPathComponent(id.uuidString + ".json")
   }
 }
