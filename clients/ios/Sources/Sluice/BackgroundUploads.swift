@@ -92,7 +92,7 @@ public actor BackgroundUploads {
   public func start(_ file: URL, as order: UploadOrder, by way: SavedUpload.Way) async throws -> UUID {
     listen()
     var saved = SavedUpload(way, try SourceFile(file), as: order)
-    saved.crc64 = try CRC64.of(contentsOf: file)
+    try saved.readCRC64()
     live[saved.id] = Live(size: saved.file.sizeBytes, isBusy: true)
     do {
       try await store.save(saved)

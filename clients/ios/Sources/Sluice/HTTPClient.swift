@@ -21,7 +21,7 @@ public struct HTTPRules: Sendable {
   }
 
   /// With jitter, so that a crowd that failed together does not come back together.
-  func wait(before attempt: Int, after error: SluiceError?) -> Duration {
+  package func wait(before attempt: Int, after error: SluiceError?) -> Duration {
     let grown = min(Duration.milliseconds(200) * (1 << min(attempt, 10)), longestWait)
     let jittered = grown * Double.random(in: 0.5...1)
     return max(jittered, error?.retryAfter ?? .zero)

@@ -13,7 +13,7 @@ public struct SavedUpload: Sendable, Hashable, Codable, Identifiable {
   }
 
   public let id: UUID
-  public let way: Way
+  public private(set) var way: Way
   public let file: SourceFile
   public let order: UploadOrder
   /// tus: the upload's URL. gRPC: its `upload_id`. Nil until there is one. A secret.
@@ -31,6 +31,32 @@ public struct SavedUpload: Sendable, Hashable, Codable, Identifiable {
     self.way = way
     self.file = file
     self.order = order
+  }
+
+  /// The same upload over the gateway's other protocol, whose HTTP address `endpoint` is: so what began in the foreground over gRPC goes on
+  /// in the background over tus, and back. Save it before it is gone on with.
+  public func continued(by way: Way, at endpoint: URL) -> SavedUpload {
+    var out = self
+    switch (self.way, way) {
+    case (.grpc, .tus):
+      out.location = location.map { Secret(endpoint.appendingPathComponent($0.reveal()).absoluteString) }
+    case (.tus, .grpc):
+      out.location = location.flatMap { URL(string: $0.reveal()) }.map { Secret($0.lastPathComponent) }
+    case (.put, _), (_, .put):
+      out.location = nil
+    case (.tus, .tus), (.grpc, .grpc):
+      break
+    }
+    out.way = way
+    return out
+  }
+
+  /// Reads the file where its CRC is not known yet.
+  package mutating func readCRC64() throws {
+    guard crc64 == nil else { return }
+    let found = try CRC64.of(contentsOf: file.url)
+    try file.checkUnchanged()
+    crc64 = found
   }
 
   /// The same for each attempt at the same upload, so that a repeated start begins no second one.

@@ -29,7 +29,7 @@ public struct SourceFile: Sendable, Hashable, Codable {
   }
 
   /// At most `count` bytes from `offset` on.
-  func read(from offset: UInt64, count: Int) throws -> Data {
+  package func read(from offset: UInt64, count: Int) throws -> Data {
     try checkUnchanged()
     let handle = try FileHandle(forReadingFrom: url)
     defer { try? handle.close() }

@@ -37,10 +37,7 @@ public struct TusUploader: Sendable {
     var machine = TusMachine(
       endpoint: endpoint.address, size: size, location: saved.location.flatMap { URL(string: $0.reveal()) },
       restarts: saved.restarts, rules: endpoint.http.rules, patience: patience)
-    if saved.crc64 == nil {
-      saved.crc64 = try CRC64.of(contentsOf: saved.file.url)
-      try saved.file.checkUnchanged()
-    }
+    try saved.readCRC64()
     try await store?.save(saved)
     while true {
       tell(UploadProgress(sentBytes: machine.committed, committedBytes: machine.committed, totalBytes: size))

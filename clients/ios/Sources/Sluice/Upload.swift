@@ -11,7 +11,7 @@ public final class Upload: Sendable {
   private let work: Task<StoredObject, any Error>
 
   /// `run` does the work, what can be paused through `gate`, and tells of it.
-  init(_ run: @escaping @Sendable (_ gate: Gate, _ tell: @escaping @Sendable (UploadProgress) -> Void) async throws -> StoredObject) {
+  package init(_ run: @escaping @Sendable (_ gate: Gate, _ tell: @escaping @Sendable (UploadProgress) -> Void) async throws -> StoredObject) {
     let (stream, continuation) = AsyncStream.makeStream(of: UploadProgress.self, bufferingPolicy: .bufferingNewest(1))
     let gate = Gate()
     self.gate = gate
@@ -48,7 +48,7 @@ public final class Upload: Sendable {
 }
 
 /// Lets an upload's work through or holds it back; what is under way when it closes is cancelled and comes again.
-actor Gate {
+package actor Gate {
   private var isOpen = true
   private var stop: (@Sendable () -> Void)?
   private var waiting: CheckedContinuation<Void, Never>?
@@ -65,7 +65,7 @@ actor Gate {
   }
 
   /// What `work` gives, or nil where the gate closed meanwhile: then it was cancelled, and may have done its work or not.
-  func pass<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value? {
+  package func pass<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value? {
     await opened()
     try Task.checkCancellation()
     let running = Task { try await work() }
