@@ -21,7 +21,6 @@ package.products += [
 ]
 package.dependencies += [
   .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.3.0"),
-  .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.6.0"),
   .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.3.0"),
   .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.33.0"),
 ]
@@ -40,7 +39,6 @@ package.targets += [
     dependencies: [
       "Sluice", "SluiceStubs",
       .product(name: "GRPCCore", package: "grpc-swift-2"),
-      .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
       .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
     ]
   ),

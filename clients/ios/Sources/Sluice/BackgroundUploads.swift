@@ -246,7 +246,7 @@ public actor BackgroundUploads {
     }
   }
 
-  private func take(_ news: TransferWatch.News) async {
+  func take(_ news: TransferWatch.News) async {
     switch news {
     case .sent(let id, let bytes):
       guard let known = await known(id) else { return }

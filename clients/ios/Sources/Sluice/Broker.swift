@@ -13,7 +13,7 @@ public struct Broker: Sendable {
   private let http: HTTPClient
 
   /// `address` is the broker's HTTP address, such as `https://broker.example.com`.
-  public init(_ address: URL, proof: CallerProof, rules: HTTPRules = HTTPRules(), session: URLSession = .sluice) {
+  public init(_ address: URL, proof: CallerProof, rules: HTTPRules = HTTPRules(), session: HTTPSession = .shared) {
     self.address = address
     http = HTTPClient(session: session, proof: proof, rules: rules)
   }

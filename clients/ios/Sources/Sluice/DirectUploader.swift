@@ -11,7 +11,7 @@ public struct DirectUploader: Sendable {
   private let broker: Broker
   private let http: HTTPClient
 
-  public init(_ broker: Broker, rules: HTTPRules = HTTPRules(), session: URLSession = .sluice) {
+  public init(_ broker: Broker, rules: HTTPRules = HTTPRules(), session: HTTPSession = .shared) {
     self.broker = broker
     http = HTTPClient(session: session, proof: .anonymous, rules: rules)
   }

@@ -28,17 +28,6 @@ public struct HTTPRules: Sendable {
   }
 }
 
-extension URLSession {
-  /// Keeps nothing on disk: no cookies, no cache.
-  public static let sluice: URLSession = {
-    let configuration = URLSessionConfiguration.ephemeral
-    configuration.timeoutIntervalForRequest = 60
-    configuration.urlCache = nil
-    configuration.httpCookieStorage = nil
-    return URLSession(configuration: configuration)
-  }()
-}
-
 /// An answer, whatever its status.
 struct HTTPAnswer: Sendable {
   var status: Int
@@ -65,7 +54,7 @@ extension HTTPAnswer {
 
 /// Sends single requests. Ends by an answer, a `SluiceError`, or `CancellationError` where the task was cancelled: never otherwise.
 struct HTTPClient: Sendable {
-  let session: URLSession
+  let session: HTTPSession
   let proof: CallerProof
   let rules: HTTPRules
 
@@ -75,15 +64,8 @@ struct HTTPClient: Sendable {
     var request = request
     try rules.check(request.url)
     if proven, let (name, value) = try await proof.current() { request.setValue(value, forHTTPHeaderField: name) }
-    let delegate = TransferDelegate(sent: sent)
     do {
-      let (data, response) =
-        switch body {
-        case .none: try await session.data(for: request, delegate: delegate)
-        case .data(let data): try await session.upload(for: request, from: data, delegate: delegate)
-        case .file(let file): try await session.upload(for: request, fromFile: file, delegate: delegate)
-        }
-      return try HTTPAnswer(response, data)
+      return try await session.exchange(request, body, sent: sent)
     } catch {
       throw Self.meaning(of: error)
     }
@@ -143,28 +125,5 @@ extension HTTPRules {
       throw SluiceError(
         .invalidArgument, SluiceError.Reason.addressInsecure, "\(host) is asked over plain http; use https, or set allowsPlainHTTP for a demo")
     }
-  }
-}
-
-/// Counts what leaves, and follows no redirect: a proof is for the server that was named.
-private final class TransferDelegate: NSObject, URLSessionTaskDelegate, Sendable {
-  private let sent: SentBytes?
-
-  init(sent: SentBytes?) {
-    self.sent = sent
-  }
-
-  func urlSession(
-    _ session: URLSession, task: URLSessionTask, didSendBodyData bytesSent: Int64, totalBytesSent: Int64,
-    totalBytesExpectedToSend: Int64
-  ) {
-    sent?(UInt64(max(totalBytesSent, 0)))
-  }
-
-  func urlSession(
-    _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
-    newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
-  ) {
-    completionHandler(nil)
   }
 }

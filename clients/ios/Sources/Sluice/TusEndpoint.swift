@@ -15,7 +15,7 @@ public struct TusEndpoint: Sendable {
   static let smallObject: UInt64 = 4 << 20
 
   /// `proof` is a JWT whose audience is the gateway's: `sluice-gateway`.
-  public init(_ address: URL, proof: CallerProof, rules: HTTPRules = HTTPRules(), session: URLSession = .sluice) {
+  public init(_ address: URL, proof: CallerProof, rules: HTTPRules = HTTPRules(), session: HTTPSession = .shared) {
     self.address = address
     http = HTTPClient(session: session, proof: proof, rules: rules)
   }

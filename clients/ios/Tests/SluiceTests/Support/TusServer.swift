@@ -25,7 +25,7 @@ final class TusServer: @unchecked Sendable {
 
   /// `count` is how many requests of that method there have been, this one included. `takeOnly` cuts the connection after as much of a
   /// PATCH; what came until then is kept.
-  init(takeOnly: @escaping @Sendable (_ patch: Int) -> Int? = { _ in nil }, fault: @escaping Fault = { _, _ in nil }) {
+  init(fault: @escaping Fault = { _, _ in nil }, takeOnly: @escaping @Sendable (_ patch: Int) -> Int? = { _ in nil }) {
     self.fault = fault
     server = LoopbackServer { [unowned self] request in
       request.method == "PATCH" ? takeOnly(lock.withLock { counts["PATCH", default: 0] } + 1) : nil
