@@ -42,7 +42,7 @@ import FoundationNetworking
 
   @Test func bytesLeaveByTusFromTheFileItself() async throws {
     let server = TusServer()
-    let (file, data) = try folder.file(bytes: 5 << 20)
+    let (file, data) = try folder.file(bytes: 2_500_000)
     let uploads = uploads(tus: server)
 
     let id = try await uploads.start(file, as: UploadOrder("a.bin"), by: .tus)
@@ -57,7 +57,7 @@ import FoundationNetworking
 
   @Test func afterABreakTheRestLeavesFromASlice() async throws {
     let server = TusServer(takeOnly: { $0 == 1 ? 1_000_000 : nil })
-    let (file, data) = try folder.file(bytes: 5 << 20)
+    let (file, data) = try folder.file(bytes: 2_500_000)
     let uploads = uploads(tus: server)
 
     try await uploads.start(file, as: UploadOrder("a.bin"), by: .tus)
@@ -114,7 +114,7 @@ import FoundationNetworking
 
   @Test func anotherProcessGoesOnWithWhatTheFirstLeft() async throws {
     let server = TusServer()
-    let (file, data) = try folder.file(bytes: 3 << 20)
+    let (file, data) = try folder.file(bytes: 2 << 20)
     var saved = SavedUpload(.tus, try SourceFile(file), as: UploadOrder("a"))
     saved.location = Secret(server.seed(length: data.count, bytes: data.prefix(1 << 20)).absoluteString)
     try await store.save(saved)
@@ -149,12 +149,12 @@ import FoundationNetworking
   }
 
   @Test func anUploadThatIsGivenUpEndsOnceAndIsFreed() async throws {
-    let arrived = Shared(false)
-    let server = TusServer(takeOnly: { _ in arrived.with { $0 = true }; return nil })
-    let (file, _) = try folder.file(bytes: 60 << 20)
+    let hold = Hold(1)
+    let server = TusServer(hold: hold)
+    let (file, _) = try folder.file(bytes: 100_000)
     let uploads = uploads(tus: server)
     let id = try await uploads.start(file, as: UploadOrder("a"), by: .tus)
-    #expect(try await eventually { arrived.current })
+    #expect(try await eventually { await hold.isReached })
 
     await uploads.cancel(id)
     let end = try await outcome(uploads)
@@ -163,6 +163,7 @@ import FoundationNetworking
     #expect(error.code == .cancelled)
     #expect(await store.all().isEmpty)
     #expect(server.methods.last == "DELETE")
+    await hold.open()
   }
 
   @Test func aPutIsSignedForTheSystemAndSignedAgainWhenItCameTooLate() async throws {

@@ -24,13 +24,18 @@ final class TusServer: @unchecked Sendable {
   private var server: LoopbackServer!
 
   /// `count` is how many requests of that method there have been, this one included. `takeOnly` cuts the connection after as much of a
-  /// PATCH; what came until then is kept.
-  init(fault: @escaping Fault = { _, _ in nil }, takeOnly: @escaping @Sendable (_ patch: Int) -> Int? = { _ in nil }) {
+  /// PATCH; what came until then is kept. `hold` keeps one
+  /// PATCH waiting before anything of it counts.
+  init(
+    fault: @escaping Fault = { _, _ in nil }, takeOnly: @escaping @Sendable (_ patch: Int) -> Int? = { _ in nil },
+    hold: Hold? = nil
+  ) {
     self.fault = fault
     server = LoopbackServer { [unowned self] request in
       request.method == "PATCH" ? takeOnly(lock.withLock { counts["PATCH", default: 0] } + 1) : nil
     } handle: { [unowned self] request in
-      answer(request)
+      if request.method == "PATCH" { await hold?.wait() }
+      return answer(request)
     }
   }
 
@@ -90,5 +95,30 @@ final class TusServer: @unchecked Sendable {
       headers: [
         "Location": "/files/\(created)", "Upload-Offset": "\(request.body.count)", "Upload-Expires": "Sun, 29 Nov 2099 09:00:00 GMT",
       ])
+  }
+}
+
+/// Holds the n-th who comes until it is let go.
+actor Hold {
+  private let which: Int
+  private var came = 0
+  private var isOpen = false
+  private var held: [CheckedContinuation<Void, Never>] = []
+
+  init(_ which: Int) {
+    self.which = which
+  }
+
+  var isReached: Bool { came >= which }
+
+  func wait() async {
+    came += 1
+    if came == which, !isOpen { await withCheckedContinuation { held.append($0) } }
+  }
+
+  func open() {
+    isOpen = true
+    for one in held { one.resume() }
+    held = []
   }
 }
