@@ -19,12 +19,11 @@ final class TemporaryFolder: Sendable {
   /// A file of bytes that differ everywhere, so that none can stand in another's place.
   func file(_ name: String = "file.bin", bytes count: Int) throws -> (url: URL, data: Data) {
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
-    var data = Data(capacity: count + 8)
-    while data.count < count {
+    let words = (0..<count / 8 + 1).map { _ in
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      withUnsafeBytes(of: state.littleEndian) { data.append(contentsOf: $0.dropFirst(2)) }
+      return state ^ state >> 29
     }
-    data = data.prefix(count)
+    let data = words.withUnsafeBytes { Data($0.prefix(count)) }
     let place = url.appendingPathComponent(name)
     try data.write(to: place)
     return (place, data)

@@ -31,11 +31,12 @@ final class TusServer: @unchecked Sendable {
     hold: Hold? = nil
   ) {
     self.fault = fault
-    server = LoopbackServer { [unowned self] request in
-      request.method == "PATCH" ? takeOnly(lock.withLock { counts["PATCH", default: 0] } + 1) : nil
-    } handle: { [unowned self] request in
+    server = LoopbackServer { [weak self] request in
+      guard let self, request.method == "PATCH" else { return nil }
+      return takeOnly(lock.withLock { self.counts["PATCH", default: 0] } + 1)
+    } handle: { [weak self] request in
       if request.method == "PATCH" { await hold?.wait() }
-      return answer(request)
+      return self?.answer(request) ?? .cut
     }
   }
 
