@@ -84,17 +84,12 @@ final class UploadModel {
   private func backgroundUploads() throws -> BackgroundUploads {
     if let background { return background }
     let uploads = BackgroundUploads(
-      identifier: "dev.sluice.sample", store: try Self.backgroundStore(), broker: try servers.makeBroker(), tus: try servers.makeTus())
+      identifier: "dev.sluice.sample", store: try UploadStore.standard("background"), broker: try servers.makeBroker(), tus: try servers.makeTus())
     background = uploads
     Task {
       for await event in uploads.events { await take(event) }
     }
     return uploads
-  }
-
-  /// Apart from the foreground's, so that neither takes up what is the other's.
-  private static func backgroundStore() throws -> UploadStore {
-    try UploadStore(URL.applicationSupportDirectory.appending(path: "Sluice/background", directoryHint: .isDirectory))
   }
 
   private func take(_ event: BackgroundUploads.Event) async {

@@ -52,8 +52,8 @@ public actor BackgroundUploads {
   /// The small requests that may be needed before bytes leave. A wake lasts some 30 seconds.
   private static let smallSteps = 6
 
-  /// `identifier` names the session to the system: the same at each launch of the app, and once in a process. `broker` signs PUTs, `tus`
-  /// takes uploads by tus; what is nil cannot be used.
+  /// `identifier` names the session to the system: the same at each launch of the app, and once in a process. `store` is for these uploads
+  /// alone, since all in it are taken up. `broker` signs PUTs, `tus` takes uploads by tus; what is nil cannot be used.
   public init(
     identifier: String, store: UploadStore, broker: Broker?, tus: TusEndpoint?, rules: HTTPRules = HTTPRules(),
     configuration: URLSessionConfiguration? = nil
@@ -84,6 +84,7 @@ public actor BackgroundUploads {
   deinit {
     listening?.cancel()
     tell.finish()
+    session.finishTasksAndInvalidate()
   }
 
   /// Takes an upload in and begins it. The file must stay where and what it is until the end. Fails where it cannot begin: then there is

@@ -23,10 +23,10 @@ public actor UploadStore {
     #endif
   }
 
-  /// In the app's Application Support folder.
-  public static func standard() throws -> UploadStore {
+  /// In the app's Application Support folder. Uploads of the foreground and of the background are kept apart by their names.
+  public static func standard(_ name: String = "uploads") throws -> UploadStore {
     let support = try FileManager.default.url(for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-    return try UploadStore(support.appendingPathComponent("Sluice/uploads", isDirectory: true))
+    return try UploadStore(support.appendingPathComponent("Sluice/\(name)", isDirectory: true))
   }
 
   public func save(_ upload: SavedUpload) throws {
