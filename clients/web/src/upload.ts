@@ -90,6 +90,8 @@ export class RunningUpload implements Upload {
     if (this.isFinal()) return;
     this.become('cancelled');
     this.attempt?.abort();
+    // Whoever gives it up need not listen as well.
+    this.done.catch(() => undefined);
     this.settle.reject(cancelled());
     await this.way.discard();
   }

@@ -1,0 +1,246 @@
+// A person at the page of clients/web: every step is found by the label that they would look for. Needs with_services.sh --page.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { noisePng } from './noise_png.mjs';
+
+const { chromium } = createRequire(process.env.SLUICE_BROWSER_NODE)('playwright-core');
+const folder = fs.mkdtempSync(path.join(process.env.SLUICE_RUN, 'pictures-'));
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(process.env.DEV_FLAGS ? [process.env.DEV_FLAGS] : [])];
+
+let browser;
+let page;
+let network;
+const policyBreaches = [];
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: process.env.SLUICE_CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS });
+  page = await (await browser.newContext({ viewport: { width: 1000, height: 1100 } })).newPage();
+  page.setDefaultTimeout(20_000);
+  page.on('console', (message) => {
+    if (/Content Security Policy|violates/.test(message.text())) policyBreaches.push(message.text());
+  });
+  page.on('pageerror', (error) => policyBreaches.push(error.message));
+  network = await page.context().newCDPSession(page);
+  await network.send('Network.enable');
+});
+
+after(() => browser?.close());
+
+// ---- what a person does
+
+const byLabel = (label) => page.getByLabel(label, { exact: true });
+const button = (name) => page.getByRole('button', { name, exact: true });
+const status = (text) => page.getByRole('status').filter({ hasText: text });
+
+async function signIn(name) {
+  await page.goto(process.env.SLUICE_PAGE);
+  await byLabel('Your name').fill(name);
+  await button('Sign in').click();
+  await page.getByText(`Signed in as ${name}.`).waitFor();
+}
+
+async function choose(file, way) {
+  await byLabel('Picture').setInputFiles(file);
+  await page.getByRole('radio', { name: way }).check();
+}
+
+const stored = (file) => status(`Stored: ${path.basename(file)}`).waitFor({ timeout: 60_000 });
+const percentOf = async (file) => Number(await page.getByRole('progressbar', { name: path.basename(file), exact: true }).getAttribute('value'));
+
+// ---- the world round the page
+
+const noise = noisePng(1600, 1300);
+
+function picture(name, bytes = noise) {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, bytes);
+  return file;
+}
+
+// Upload speed in bytes a second; 0 for no network at all, Infinity for all there is.
+async function networkOf(bytesPerSecond) {
+  const limit = Number.isFinite(bytesPerSecond) ? bytesPerSecond : -1;
+  await network.send('Network.emulateNetworkConditions', { offline: bytesPerSecond === 0, latency: 0, downloadThroughput: -1, uploadThroughput: limit });
+}
+
+async function until(holds, what) {
+  for (const end = Date.now() + 30_000; !(await holds()); await new Promise((turn) => setTimeout(turn, 20))) {
+    assert.ok(Date.now() < end, `${what} did not come true`);
+  }
+}
+
+const midway = (file) => until(async () => (await percentOf(file)) > 25, 'a quarter sent');
+
+async function broker(call, body, subject = 'alice') {
+  const jwt = await (await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${subject}&role=editor`)).text();
+  const headers = { authorization: `Bearer ${jwt.trim()}`, 'content-type': 'application/json' };
+  return (await fetch(`${process.env.SLUICE_HTTP}${call}`, { method: 'POST', headers, body: JSON.stringify(body) })).json();
+}
+
+// What OSS holds, read past the page.
+async function objectOf(name) {
+  const signed = await broker('/v1/urls:sign', { grant: 'editors', path: name, method: 'URL_METHOD_GET' });
+  const answer = await fetch(signed.urls[0].url);
+  return answer.ok ? Buffer.from(await answer.arrayBuffer()) : answer.status;
+}
+
+async function isStoredExactly(file) {
+  const object = await objectOf(path.basename(file));
+  assert.ok(Buffer.isBuffer(object), `OSS answers ${object}`);
+  assert.ok(object.equals(fs.readFileSync(file)), 'OSS holds other bytes than were chosen');
+}
+
+const stats = async (file) => (await fetch(`${process.env.SLUICE_SANDBOX_ADMIN}/stats?key=uploads/alice/${path.basename(file)}`)).json();
+
+// ---- the walk
+
+test('sign in by name', async () => {
+  await signIn('alice');
+  await page.getByText('sluice-demo/uploads/alice/').waitFor();
+  await page.getByText('Nothing here yet.').waitFor();
+});
+
+for (const [way, name] of [['Signed form', 'form.png'], ['Signed URL', 'url.png'], ['Token, in parts', 'token.png'], ['Gateway', 'gateway.png']]) {
+  test(`${way}: the picture is stored byte for byte`, async () => {
+    const file = picture(name);
+
+    await choose(file, way);
+    await button('Upload').click();
+    await stored(file);
+
+    assert.equal(await percentOf(file), 100);
+    await isStoredExactly(file);
+  });
+
+  test(`${way}: a picture of few bytes is stored too`, async () => {
+    const file = picture(`small-${name}`, fs.readFileSync('deploy/demo/picture.png').subarray(0));
+
+    await choose(file, way);
+    await button('Upload').click();
+    await stored(file);
+
+    await isStoredExactly(file);
+  });
+
+  test(`${way}: the network goes midway and comes back; the upload goes on by itself`, async () => {
+    const file = picture(`cut-${name}`);
+
+    await networkOf(1_500_000);
+    await choose(file, way);
+    await button('Upload').click();
+    await midway(file);
+    await networkOf(0);
+    await status('No connection').waitFor();
+    await networkOf(Number.POSITIVE_INFINITY);
+    await stored(file);
+
+    await isStoredExactly(file);
+  });
+
+  test(`${way}: paused midway, then resumed`, async () => {
+    const file = picture(`paused-${name}`);
+
+    await networkOf(1_500_000);
+    await choose(file, way);
+    await button('Upload').click();
+    await midway(file);
+    await button('Pause').click();
+    await status('Paused.').waitFor();
+    await button('Resume').click();
+    await networkOf(Number.POSITIVE_INFINITY);
+    await stored(file);
+
+    await isStoredExactly(file);
+  });
+}
+
+for (const [way, name] of [['Token, in parts', 'reload-token.png'], ['Gateway', 'reload-gateway.png']]) {
+  test(`${way}: the page is reloaded midway; the same file goes on where it was`, async () => {
+    const file = picture(name);
+
+    await networkOf(1_500_000);
+    await choose(file, way);
+    await button('Upload').click();
+    await midway(file);
+    await page.reload();
+    await networkOf(Number.POSITIVE_INFINITY);
+    const left = page.getByRole('list', { name: 'Unfinished uploads' }).getByText(`${name} stopped at`);
+    await left.waitFor();
+    await byLabel('Picture').setInputFiles(file);
+    await page.getByRole('button', { name: /^Go on from/ }).click();
+    await stored(file);
+
+    await isStoredExactly(file);
+    assert.equal((await stats(file)).oss.initiate.calls, 1);
+    assert.equal(await left.count(), 0);
+  });
+}
+
+test('thumbnails appear, and the watermark on a larger one', async () => {
+  await button('Refresh').click();
+  const thumbnail = page.getByRole('img', { name: 'Thumbnail of form.png' });
+  await until(() => thumbnail.evaluate((image) => image.complete && image.naturalWidth === 160 && image.naturalHeight === 160), 'the thumbnail');
+
+  await button('Watermark form.png').click();
+  const marked = page.getByRole('dialog').getByRole('img', { name: 'form.png with a watermark' });
+  await until(() => marked.evaluate((image) => image.complete && image.naturalWidth === 1000), 'the watermark');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+});
+
+test("another user's prefix is refused by the broker and by OSS", async () => {
+  await byLabel('Other user').fill('bob');
+  await button("Try another user's prefix").click();
+  const answers = page.getByRole('list', { name: 'Answers' }).getByRole('listitem');
+  await answers.nth(2).waitFor();
+
+  assert.match(await answers.nth(0).innerText(), /broker.*refused.*PATH_INVALID/);
+  assert.match(await answers.nth(1).innerText(), /put uploads\/bob\/hello\.txt.*refused.*AccessDenied/);
+  assert.match(await answers.nth(2).innerText(), /list uploads\/bob\/.*refused.*AccessDenied/);
+});
+
+test('a deleted file is gone from the list and from OSS', async () => {
+  const row = page.getByRole('list', { name: 'Your files' }).getByRole('listitem').filter({ hasText: /^url\.png/ });
+  assert.equal(await row.count(), 1);
+
+  await button('Delete url.png').click();
+  await status('Deleted: url.png.').waitFor();
+
+  assert.equal(await row.count(), 0);
+  assert.equal(await objectOf('url.png'), 404);
+});
+
+test('bob sees nothing of alice: neither her files nor what she left unfinished', async () => {
+  const file = picture('left.png');
+  await networkOf(1_500_000);
+  await choose(file, 'Token, in parts');
+  await button('Upload').click();
+  await midway(file);
+  await button('Sign out').click();
+  await networkOf(Number.POSITIVE_INFINITY);
+
+  await byLabel('Your name').fill('bob');
+  await button('Sign in').click();
+  await page.getByText('Nothing here yet.').waitFor();
+  assert.equal(await page.getByText('left.png').filter({ visible: true }).count(), 0);
+
+  await button('Sign out').click();
+  await byLabel('Your name').fill('alice');
+  await button('Sign in').click();
+  await page.getByText('left.png stopped at').waitFor();
+});
+
+test('the page fits a phone, light and dark', async () => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    const { wide, shown } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, shown: window.innerWidth }));
+    assert.ok(wide <= shown, `${wide} pixels of content on ${shown}`);
+  }
+});
+
+test('nothing broke the Content-Security-Policy, and no error went uncaught', () => {
+  assert.deepEqual(policyBreaches, []);
+});
