@@ -11,11 +11,6 @@ RUN=$(mktemp -d)
 trap 'stop_services; rm -rf "$RUN"' EXIT
 
 start_sandbox --oss-port 0 --sts-port 0 --metadata-port 0 --identity-port 0 --admin-port 0
-if [ "$1" = --page ]; then
-  shift
-  start_page 127.0.0.1
-  export SLUICE_PAGE=http://127.0.0.1:$PAGE_PORT/
-fi
 start_broker 127.0.0.1 127.0.0.1
 start_gateway 127.0.0.1 127.0.0.1
 export SLUICE_BIN=$BIN SLUICE_RUN=$RUN SLUICE_NODE=$PWD/build/outside/js/
@@ -23,5 +18,9 @@ export SLUICE_OSS=http://127.0.0.1:$OSS_PORT SLUICE_STS=http://127.0.0.1:$STS_PO
 export SLUICE_IDENTITY=http://127.0.0.1:$IDENTITY_PORT SLUICE_SANDBOX_ADMIN=http://127.0.0.1:$SANDBOX_ADMIN_PORT
 export SLUICE_HTTP=http://127.0.0.1:$BROKER_HTTP_PORT SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT
 export SLUICE_GATEWAY=127.0.0.1:$GATEWAY_GRPC_PORT
-[ -z "${PAGE_PORT:-}" ] || write_page_config 127.0.0.1
+if [ "$1" = --page ]; then
+  shift
+  start_page 127.0.0.1 127.0.0.1
+  export SLUICE_PAGE=http://127.0.0.1:$PAGE_PORT/
+fi
 "$@"
