@@ -4,11 +4,11 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { FLAGS } from './chromium_flags.mjs';
 import { noisePng } from './noise_png.mjs';
 
 const { chromium } = createRequire(process.env.SLUICE_BROWSER_NODE)('playwright-core');
 const folder = fs.mkdtempSync(path.join(process.env.SLUICE_RUN, 'pictures-'));
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(process.env.DEV_FLAGS ? [process.env.DEV_FLAGS] : [])];
 
 let browser;
 let page;
