@@ -9,7 +9,7 @@ export function backoffMs(attempt: number, asked: number | undefined, random: ()
 
 export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
 
-/** Resolves after `ms`, or at once when the browser says that it is back on the network. Rejects when `signal` aborts. */
+/** Resolves after `ms`; off the network, once the browser is back on it. Rejects when `signal` aborts. */
 export const sleep: Sleep = (ms, signal) =>
   new Promise((resolve, reject) => {
     const page = typeof window === 'undefined' ? undefined : window;
@@ -21,8 +21,9 @@ export const sleep: Sleep = (ms, signal) =>
     };
     const wake = end(resolve);
     const stop = end(() => reject(signal?.reason));
-    const timer = setTimeout(wake, ms);
+    // A phone in a tunnel: it may be an hour, and trying costs tries.
+    const timer = page?.navigator.onLine === false ? undefined : setTimeout(wake, ms);
     page?.addEventListener('online', wake);
-    if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
   });
