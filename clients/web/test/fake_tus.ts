@@ -21,7 +21,10 @@ export class FakeTus {
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<FakeTus> {
-    const server = createServer((request, response) => void fake.serve(request, response));
+    const server = createServer((request, response) => {
+      // A client that leaves midway is an everyday thing here.
+      fake.serve(request, response).catch(() => response.destroy());
+    });
     const fake = new FakeTus(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return fake;

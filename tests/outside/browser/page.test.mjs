@@ -48,7 +48,7 @@ async function choose(file, way) {
 }
 
 const stored = (file) => status(`Stored: ${path.basename(file)}`).waitFor({ timeout: 60_000 });
-const percentOf = async (file) => Number(await page.getByRole('progressbar', { name: path.basename(file), exact: true }).getAttribute('value'));
+const percentOf = async (file) => Number(await byLabel(path.basename(file)).getAttribute('value'));
 
 // ---- the world round the page
 
