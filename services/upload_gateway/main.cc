@@ -67,8 +67,11 @@ int main(int argc, char** argv) {
   if (!gateway.ok())
     return Complain(gateway.status(), gateway.status().code() == absl::StatusCode::kInvalidArgument ? 2 : 1);
   log.Write(Severity::kInfo, "ready",
-            {{"grpc_port", (*gateway)->grpc_port()}, {"admin_port", (*gateway)->admin_port()}});
+            {{"grpc_port", (*gateway)->grpc_port()},
+             {"http_port", (*gateway)->http_port()},
+             {"admin_port", (*gateway)->admin_port()}});
   const std::string ports = "{\"grpc\":" + std::to_string((*gateway)->grpc_port()) +
+                            ",\"http\":" + std::to_string((*gateway)->http_port()) +
                             ",\"admin\":" + std::to_string((*gateway)->admin_port()) + "}\n";
   if (!ports_file.empty() && !WriteFileWhole(ports_file, ports)) {
     std::cerr << "sluice-gateway: cannot write " << ports_file << "\n";

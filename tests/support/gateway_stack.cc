@@ -48,7 +48,7 @@ GatewayStack::GatewayStack(Options options) : tls_(options.tls), client_(http::M
   config_ =
       std::string("development: true\nlisten: {grpc: {address: '127.0.0.1:0'") +
       (options.tls ? ", tls: {cert_file: TEST_DIRserver.crt, key_file: TEST_DIRserver.key}" : "") +
-      "}, admin: 127.0.0.1:0, grpc_threads: 2}\n"
+      "}, http: 127.0.0.1:0, admin: 127.0.0.1:0, grpc_threads: 2}\n"
       "identity: {providers: [{name: sandbox, jwt: {issuer: ISSUER, audience: [sluice-gateway], jwks_url: "
       "ISSUER/jwks.json}}, {name: nobody, anonymous: {}}]}\n"
       "broker: {address: '" +
