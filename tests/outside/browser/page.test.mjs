@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { BreakableNetwork } from './breakable_network.mjs';
 import { FLAGS } from './chromium_flags.mjs';
 import { noisePng } from './noise_png.mjs';
 
@@ -12,22 +13,33 @@ const folder = fs.mkdtempSync(path.join(process.env.SLUICE_RUN, 'pictures-'));
 
 let browser;
 let page;
-let network;
+let proxy;
+let speed;
 const policyBreaches = [];
 
 before(async () => {
-  browser = await chromium.launch({ executablePath: process.env.SLUICE_CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS });
+  proxy = await BreakableNetwork.start();
+  browser = await chromium.launch({
+    executablePath: process.env.SLUICE_CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: FLAGS,
+    // Chromium leaves loopback out by itself.
+    proxy: { server: proxy.address, bypass: '<-loopback>' },
+  });
   page = await (await browser.newContext({ viewport: { width: 1000, height: 1100 } })).newPage();
   page.setDefaultTimeout(20_000);
   page.on('console', (message) => {
     if (/Content Security Policy|violates/.test(message.text())) policyBreaches.push(message.text());
   });
   page.on('pageerror', (error) => policyBreaches.push(error.message));
-  network = await page.context().newCDPSession(page);
-  await network.send('Network.enable');
+  speed = await page.context().newCDPSession(page);
+  await speed.send('Network.enable');
 });
 
-after(() => browser?.close());
+after(async () => {
+  await browser?.close();
+  proxy?.stop();
+});
 
 // ---- what a person does
 
@@ -60,11 +72,9 @@ function picture(name, bytes = noise) {
   return file;
 }
 
-// Upload speed in bytes a second; 0 for no network at all, Infinity for all there is.
-async function networkOf(bytesPerSecond) {
-  const limit = Number.isFinite(bytesPerSecond) ? bytesPerSecond : -1;
-  await network.send('Network.emulateNetworkConditions', { offline: bytesPerSecond === 0, latency: 0, downloadThroughput: -1, uploadThroughput: limit });
-}
+// What the page can send in a second, so that there is a midway; Infinity for all that there is.
+const bytesPerSecond = (bytes) =>
+  speed.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: Number.isFinite(bytes) ? bytes : -1 });
 
 async function until(holds, what) {
   for (const end = Date.now() + 30_000; !(await holds()); await new Promise((turn) => setTimeout(turn, 20))) {
@@ -72,7 +82,11 @@ async function until(holds, what) {
   }
 }
 
-const midway = (file) => until(async () => (await percentOf(file)) > 25, 'a quarter sent');
+// A quarter is sent, and the rest takes as long as the test likes.
+async function midway(file) {
+  await until(async () => (await percentOf(file)) > 25, 'a quarter sent');
+  await bytesPerSecond(20_000);
+}
 
 async function broker(call, body, subject = 'alice') {
   const jwt = await (await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=${subject}&role=editor`)).text();
@@ -128,13 +142,14 @@ for (const [way, name] of [['Signed form', 'form.png'], ['Signed URL', 'url.png'
   test(`${way}: the network goes midway and comes back; the upload goes on by itself`, async () => {
     const file = picture(`cut-${name}`);
 
-    await networkOf(1_500_000);
+    await bytesPerSecond(600_000);
     await choose(file, way);
     await button('Upload').click();
     await midway(file);
-    await networkOf(0);
+    proxy.tear();
     await status('No connection').waitFor();
-    await networkOf(Number.POSITIVE_INFINITY);
+    await bytesPerSecond(Number.POSITIVE_INFINITY);
+    proxy.mend();
     await stored(file);
 
     await isStoredExactly(file);
@@ -143,14 +158,14 @@ for (const [way, name] of [['Signed form', 'form.png'], ['Signed URL', 'url.png'
   test(`${way}: paused midway, then resumed`, async () => {
     const file = picture(`paused-${name}`);
 
-    await networkOf(1_500_000);
+    await bytesPerSecond(600_000);
     await choose(file, way);
     await button('Upload').click();
     await midway(file);
     await button('Pause').click();
     await status('Paused.').waitFor();
     await button('Resume').click();
-    await networkOf(Number.POSITIVE_INFINITY);
+    await bytesPerSecond(Number.POSITIVE_INFINITY);
     await stored(file);
 
     await isStoredExactly(file);
@@ -161,12 +176,12 @@ for (const [way, name] of [['Token, in parts', 'reload-token.png'], ['Gateway', 
   test(`${way}: the page is reloaded midway; the same file goes on where it was`, async () => {
     const file = picture(name);
 
-    await networkOf(1_500_000);
+    await bytesPerSecond(600_000);
     await choose(file, way);
     await button('Upload').click();
     await midway(file);
     await page.reload();
-    await networkOf(Number.POSITIVE_INFINITY);
+    await bytesPerSecond(Number.POSITIVE_INFINITY);
     const left = page.getByRole('list', { name: 'Unfinished uploads' }).getByText(`${name} stopped at`);
     await left.waitFor();
     await byLabel('Picture').setInputFiles(file);
@@ -214,12 +229,12 @@ test('a deleted file is gone from the list and from OSS', async () => {
 
 test('bob sees nothing of alice: neither her files nor what she left unfinished', async () => {
   const file = picture('left.png');
-  await networkOf(1_500_000);
+  await bytesPerSecond(600_000);
   await choose(file, 'Token, in parts');
   await button('Upload').click();
   await midway(file);
   await button('Sign out').click();
-  await networkOf(Number.POSITIVE_INFINITY);
+  await bytesPerSecond(Number.POSITIVE_INFINITY);
 
   await byLabel('Your name').fill('bob');
   await button('Sign in').click();
