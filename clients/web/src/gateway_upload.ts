@@ -26,6 +26,7 @@ export interface GatewayUploadOptions extends UploadOptions {
 
 const WAY = 'gateway';
 const CHUNK_BYTES = 16 * 1024 * 1024;
+const KEEP_EVERY = 256 * 1024;
 
 /** Through the upload gateway by tus 1.0. Goes on from the last byte that the gateway has made durable, on any replica, also after a reload. */
 export function uploadByGateway(gateway: Gateway, file: Blob, options: GatewayUploadOptions): Upload {
@@ -35,6 +36,7 @@ export function uploadByGateway(gateway: Gateway, file: Blob, options: GatewayUp
 class GatewayWay implements Way {
   readonly resumable = true;
   private url: string | undefined;
+  private keptBytes = 0;
   private jwt = '';
   private refusedJwt: string | undefined;
 
@@ -65,9 +67,10 @@ class GatewayWay implements Way {
         onUploadUrlAvailable: () => {
           if (!signal.aborted && upload.url) this.keep(upload.url, 0);
         },
-        onProgress: progress,
-        onChunkComplete: (_chunk, accepted) => {
-          if (!signal.aborted && upload.url) this.keep(upload.url, accepted);
+        onProgress: (sent) => {
+          // Only for the eye: after a reload the gateway is asked what it holds.
+          if (!signal.aborted && upload.url && sent > this.keptBytes + KEEP_EVERY) this.keep(upload.url, sent);
+          progress(sent);
         },
         onSuccess: () => {
           signal.removeEventListener('abort', stop);
@@ -120,6 +123,7 @@ class GatewayWay implements Way {
 
   private keep(url: string, sentBytes: number): void {
     this.url = url;
+    this.keptBytes = sentBytes;
     const { resume, path } = this.options;
     resume?.store.save({ owner: resume.owner, way: WAY, path, file: markOf(this.file), sentBytes, state: { url } });
   }

@@ -1,9 +1,13 @@
-// The one way that Chromium has to the services: a proxy that can be torn.
+// The one way that Chromium has to the services: a proxy that can stand still and be torn.
 import http from 'node:http';
 
 export class BreakableNetwork {
-  #sockets = new Set();
+  // Bytes of requests' bodies that have passed.
+  sent = 0;
+  #holdAt = Number.POSITIVE_INFINITY;
+  #held = new Set();
   #whole = true;
+  #sockets = new Set();
   #server = http.createServer((request, response) => this.#pass(request, response));
 
   static async start() {
@@ -21,6 +25,21 @@ export class BreakableNetwork {
     return `http://127.0.0.1:${this.#server.address().port}`;
   }
 
+  // Once so many more bytes have passed, bodies stand still.
+  holdAfter(bytes) {
+    this.#holdAt = this.sent + bytes;
+  }
+
+  get holds() {
+    return this.#held.size > 0;
+  }
+
+  release() {
+    this.#holdAt = Number.POSITIVE_INFINITY;
+    for (const request of this.#held) request.resume();
+    this.#held.clear();
+  }
+
   // Every connection ends, whatever is on it, and no new one comes about.
   tear() {
     this.#whole = false;
@@ -29,6 +48,7 @@ export class BreakableNetwork {
 
   mend() {
     this.#whole = true;
+    this.release();
   }
 
   stop() {
@@ -43,8 +63,16 @@ export class BreakableNetwork {
       answer.on('error', () => response.destroy());
     });
     onward.on('error', () => response.destroy());
-    request.on('error', () => onward.destroy());
+    onward.on('drain', () => this.#held.has(request) || request.resume());
     response.on('close', () => onward.destroy());
-    request.pipe(onward);
+    request.on('error', () => onward.destroy());
+    request.on('end', () => onward.end());
+    request.on('data', (chunk) => {
+      this.sent += chunk.length;
+      if (!onward.write(chunk)) request.pause();
+      if (this.sent < this.#holdAt) return;
+      this.#held.add(request);
+      request.pause();
+    });
   }
 }
