@@ -31,6 +31,7 @@ const page = await browser.newPage({ viewport: { width: 820, height: 600 } });
 const label = (text) => page.getByLabel(text, { exact: true });
 await page.goto(process.env.SLUICE_PAGE);
 await page.getByRole('button', { name: 'Sign in' }).click();
+await page.getByText('Signed in as alice.').waitFor();
 for (const file of done) {
   await label('Picture').setInputFiles(file);
   await page.getByRole('button', { name: 'Upload' }).click();
