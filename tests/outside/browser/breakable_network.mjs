@@ -34,9 +34,10 @@ export class BreakableNetwork {
     return this.#held.size > 0;
   }
 
+  // New bodies pass again. What stood still is lost: the page has turned away from it.
   release() {
     this.#holdAt = Number.POSITIVE_INFINITY;
-    for (const request of this.#held) request.resume();
+    for (const request of this.#held) request.destroy();
     this.#held.clear();
   }
 
