@@ -343,6 +343,8 @@ class BeastServer final : public Server {
     bool whole = true;
     uint64_t received = 0;
     std::vector<char> piece(parser.is_done() ? 0 : options_.piece_bytes);
+    // The library reads no more at once than fits: of a buffer that holds a header, hundreds of bytes.
+    if (!parser.is_done()) buffer.reserve(std::min(options_.piece_bytes, buffer.max_size()));
     while (!parser.is_done()) {
       auto& body = parser.get().body();
       body.data = piece.data();
@@ -366,6 +368,7 @@ class BeastServer final : public Server {
       if (!parser.is_done()) co_await ready();
     }
     piece = {};
+    buffer.shrink_to_fit();
     beast::get_lowest_layer(stream).expires_never();
     auto answer = co_await Await<Answer>(stream.get_executor(), [&exchange](auto mailbox) {
       exchange->OnEnd([mailbox](Answer given) { mailbox->Deliver(std::move(given)); });

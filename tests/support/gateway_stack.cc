@@ -88,6 +88,10 @@ std::string GatewayStack::address(size_t replica) const {
   return "127.0.0.1:" + std::to_string(gateways_[replica]->grpc_port());
 }
 
+std::string GatewayStack::http_address(size_t replica) const {
+  return "http://127.0.0.1:" + std::to_string(gateways_[replica]->http_port());
+}
+
 std::unique_ptr<UploadGateway::Stub> GatewayStack::Stub(size_t replica) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(1 << 20);

@@ -167,7 +167,7 @@ TEST(ServerBodyTest, NothingIsReadBeforeTheExchangeIsReadyAndPiecesAreNoLargerTh
     before = held.taken;
   }
 
-  EXPECT_EQ(held.largest, 1000u);
+  EXPECT_LE(held.largest, 1000u);
   EXPECT_THAT(answer.get_future().get(), IsOk());
 }
 
