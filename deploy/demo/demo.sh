@@ -135,7 +135,7 @@ sdk expired
 title "8. The page for browsers: sign in, upload in four ways, pause, resume, thumbnails"
 if [ -n "${PAGE_PORT:-}" ]; then
   curl -fsS "http://127.0.0.1:$PAGE_PORT/" | grep -q '<title>Sluice' || fail "the page is not served"
-  echo "  open http://127.0.0.1:$PAGE_PORT/"
+  echo "  served at http://127.0.0.1:$PAGE_PORT/"
 else
   echo "  skipped: the page was not built, the npm registry did not answer"
 fi

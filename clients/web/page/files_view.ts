@@ -14,6 +14,9 @@ const THUMBNAIL = imageProcess(resize({ width: 160, height: 160, mode: 'fill' })
 
 /** The user's own files: thumbnail, watermark, delete. */
 export class FilesView {
+  // By all that tells one version of a file from another, so that a thumbnail is made once.
+  private items = new Map<string, HTMLLIElement>();
+
   constructor(
     private readonly user: User,
     signal: AbortSignal,
@@ -25,10 +28,14 @@ export class FilesView {
 
   async show(): Promise<void> {
     try {
-      const items: HTMLLIElement[] = [];
-      for await (const file of this.user.files.list()) items.push(this.item(file));
-      list.replaceChildren(...items);
-      say(status, items.length === 0 ? 'Nothing here yet.' : '');
+      const items = new Map<string, HTMLLIElement>();
+      for await (const file of this.user.files.list()) {
+        const version = JSON.stringify(file);
+        items.set(version, this.items.get(version) ?? this.item(file));
+      }
+      this.items = items;
+      list.replaceChildren(...items.values());
+      say(status, items.size === 0 ? 'Nothing here yet.' : '');
     } catch (error) {
       say(status, explain(error), 'bad');
     }

@@ -30,8 +30,9 @@ export class BreakableNetwork {
     this.#holdAt = this.sent + bytes;
   }
 
-  get holds() {
-    return this.#held.size > 0;
+  // Where the bodies that stand still were going.
+  get held() {
+    return [...this.#held].map((request) => request.url);
   }
 
   // New bodies pass again. What stood still is lost: the page has turned away from it.

@@ -80,8 +80,18 @@ async function midway(file, way) {
   network.holdAfter(5_000_000);
   await choose(file, way);
   await button('Upload').click();
-  await until(() => network.holds, 'five megabytes');
+  await until(() => network.held.length > 0, 'five megabytes');
   await until(async () => (await percentOf(file)) > 25, 'a quarter by the progress bar');
+  return network.held.find((url) => url.includes('/files/'));
+}
+
+// The gateway goes on to store what it has received when a connection breaks; whoever asks sooner is told less.
+async function isDurable(upload) {
+  if (!upload) return;
+  const jwt = await (await fetch(`${process.env.SLUICE_IDENTITY}/token?subject=alice&role=editor&audience=sluice-gateway`)).text();
+  const headers = { authorization: `Bearer ${jwt.trim()}`, 'tus-resumable': '1.0.0' };
+  const offset = async () => Number((await fetch(upload, { method: 'HEAD', headers })).headers.get('upload-offset'));
+  await until(async () => (await offset()) > 4_000_000, 'what the gateway received');
 }
 
 async function broker(call, body, subject = 'alice') {
@@ -149,9 +159,10 @@ for (const [way, name] of [['Signed form', 'form.png'], ['Signed URL', 'url.png'
   test(`${way}: the network goes midway and comes back; the upload goes on by itself`, async () => {
     const file = picture(`cut-${name}`);
 
-    await midway(file, way);
+    const upload = await midway(file, way);
     network.tear();
     await status('No connection').waitFor();
+    await isDurable(upload);
     const sentNoneTwice = counting(way);
     network.mend();
     await stored(file);
@@ -163,10 +174,11 @@ for (const [way, name] of [['Signed form', 'form.png'], ['Signed URL', 'url.png'
   test(`${way}: paused midway, then resumed`, async () => {
     const file = picture(`paused-${name}`);
 
-    await midway(file, way);
+    const upload = await midway(file, way);
     await button('Pause').click();
     await status('Paused.').waitFor();
     network.release();
+    await isDurable(upload);
     const sentNoneTwice = counting(way);
     await button('Resume').click();
     await stored(file);
@@ -181,9 +193,10 @@ for (const way of RESUMES) {
     const name = `reload-${RESUMES.indexOf(way)}.png`;
     const file = picture(name);
 
-    await midway(file, way);
+    const upload = await midway(file, way);
     await page.reload();
     network.release();
+    await isDurable(upload);
     const sentNoneTwice = counting(way);
     const left = page.getByRole('list', { name: 'Unfinished uploads' }).getByText(`${name} stopped at`);
     await left.waitFor();
@@ -195,6 +208,24 @@ for (const way of RESUMES) {
     assert.equal((await stats(file)).oss.initiate.calls, 1);
     assert.equal(await left.count(), 0);
     sentNoneTwice();
+  });
+}
+
+for (const way of RESUMES) {
+  test(`${way}: cancelled midway, OSS holds nothing of it`, async () => {
+    const file = picture(`cancelled-${RESUMES.indexOf(way)}.png`);
+    const unfinished = async () => (await (await fetch(`${process.env.SLUICE_SANDBOX_ADMIN}/stats`)).json()).unfinished_uploads;
+    const before = await unfinished();
+
+    await midway(file, way);
+    assert.equal(await unfinished(), before + 1);
+    await button('Cancel').click();
+    await status('Cancelled.').waitFor();
+    network.release();
+
+    await until(async () => (await unfinished()) === before, 'the upload freed');
+    assert.equal(await objectOf(path.basename(file)), 404);
+    assert.equal(await page.getByText(`${path.basename(file)} stopped at`).count(), 0);
   });
 }
 
