@@ -17,7 +17,7 @@ fi
 
 mkdir -p "$AT"
 if [ ! -s "$BASE" ]; then
-  mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
+  mmdebstrap --quiet --format=tar --variant=minbase --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$BASE.new"
   mv "$BASE.new" "$BASE"
