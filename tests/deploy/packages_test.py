@@ -41,7 +41,7 @@ def next_version(package, folder, conffiles):
     for conffile in conffiles:
         with open(unpacked / conffile.lstrip("/"), "a", encoding="utf-8") as text:
             text.write("# One more line.\n")
-    run("dpkg-deb", "--root-owner-group", "--build", unpacked, folder)
+    run("dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "--build", unpacked, folder)
     shutil.rmtree(unpacked)
 
 
@@ -75,6 +75,7 @@ class Packages(unittest.TestCase):
         for command in (("update",), ("install", "systemd", "openssl", "curl"), ("satisfy", *depends), ("clean",)):
             run("chroot", debian, "apt-get", "-y", "--no-install-recommends", *command,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
+        shutil.rmtree(debian / "var/lib/apt/lists")  # a machine has no use for them, and reads them at each install
         stamp.write_text(made_of, encoding="utf-8")
         return debian
 
