@@ -39,6 +39,11 @@ std::string Sha256(std::string_view bytes) {
   static const EVP_MD* const kind = Fetched("SHA256");
   return Digest(kind, bytes);
 }
+std::string Sha1(std::string_view bytes) {
+  static const EVP_MD* const kind = Fetched("SHA1");
+  return Digest(kind, bytes);
+}
+
 std::string Md5(std::string_view bytes) {
   static const EVP_MD* const kind = Fetched("MD5");
   return Digest(kind, bytes);

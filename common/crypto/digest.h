@@ -10,6 +10,8 @@ namespace sluice::crypto {
 // Raw digests of one text.
 std::string Sha256(std::string_view bytes);
 std::string Md5(std::string_view bytes);
+// For peers that know nothing better; proves nothing against an attacker.
+std::string Sha1(std::string_view bytes);
 
 // MD5 of bytes that arrive in pieces. One thread at a time.
 class Md5Digest {

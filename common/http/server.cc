@@ -17,6 +17,8 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <utility>
+#include <variant>
 
 #include "absl/cleanup/cleanup.h"
 #include "common/base/iso_time.h"
@@ -33,28 +35,34 @@ using Socket = beast::tcp_stream;
 using TlsSocket = beast::ssl_stream<beast::tcp_stream>;
 using TlsContext = asio::ssl::context;
 
-constexpr size_t kPiece = 256 * 1024;
+// What is sent of a body at once.
+constexpr size_t kSent = 256 * 1024;
+// How long, and how much of, a body that nobody wants is still taken after its answer, so that the answer
+// arrives: a connection that is closed with bytes unread is reset, and the peer may lose what it had
+// received.
+constexpr auto kLinger = std::chrono::seconds(2);
+constexpr size_t kLingerBytes = 64 << 20;
 constexpr auto kToTuple = asio::as_tuple(asio::use_awaitable);
 
-// Where any thread leaves the answer for the connection that waits for it. It may outlive the connection and
-// the server.
-class Mailbox : public std::enable_shared_from_this<Mailbox> {
+// Where any thread leaves what the connection waits for. It may outlive the connection and the server.
+template <typename T>
+class Mailbox : public std::enable_shared_from_this<Mailbox<T>> {
  public:
   explicit Mailbox(asio::steady_timer& alarm) : alarm_(&alarm) {}
 
-  void Deliver(Answer answer) {
+  void Deliver(T what) {
     std::lock_guard lock(mutex_);
     if (alarm_ == nullptr) return;
-    answer_ = std::move(answer);
-    asio::post(alarm_->get_executor(), [self = shared_from_this()] {
+    what_ = std::move(what);
+    asio::post(alarm_->get_executor(), [self = this->shared_from_this()] {
       std::lock_guard again(self->mutex_);
       if (self->alarm_ != nullptr) self->alarm_->cancel();
     });
   }
 
-  std::optional<Answer> Take() {
+  std::optional<T> Take() {
     std::lock_guard lock(mutex_);
-    return std::move(answer_);
+    return std::exchange(what_, std::nullopt);
   }
 
   // From here on nothing of the connection is touched.
@@ -65,9 +73,25 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
 
  private:
   std::mutex mutex_;
-  asio::steady_timer* alarm_;     // guarded by mutex_; null once the connection is gone
-  std::optional<Answer> answer_;  // guarded by mutex_
+  asio::steady_timer* alarm_;  // guarded by mutex_; null once the connection is gone
+  std::optional<T> what_;      // guarded by mutex_
 };
+
+// Waits for what `ask` will have delivered, without a deadline: whoever was asked has one.
+template <typename T>
+asio::awaitable<std::optional<T>> Await(asio::any_io_executor executor,
+                                        absl::AnyInvocable<void(std::shared_ptr<Mailbox<T>>)> ask) {
+  asio::steady_timer alarm(executor, asio::steady_timer::time_point::max());
+  auto mailbox = std::make_shared<Mailbox<T>>(alarm);
+  const absl::Cleanup close = [mailbox] { mailbox->Close(); };
+  ask(mailbox);
+  auto out = mailbox->Take();
+  if (!out) {
+    co_await alarm.async_wait(kToTuple);
+    out = mailbox->Take();
+  }
+  co_return out;
+}
 
 std::string ClientCertificate(Socket&) { return {}; }
 std::string ClientCertificate(TlsSocket& socket) {
@@ -257,7 +281,7 @@ class BeastServer final : public Server {
 
   template <typename Stream>
   asio::awaitable<void> Serve(Stream& stream, const std::string& peer, bool tls) {
-    beast::flat_buffer buffer(options_.header_limit + kPiece);
+    beast::flat_buffer buffer(options_.header_limit + options_.piece_bytes);
     while (!stopping_) {
       bhttp::request_parser<bhttp::buffer_body> parser;
       parser.header_limit(static_cast<uint32_t>(options_.header_limit));
@@ -297,11 +321,19 @@ class BeastServer final : public Server {
     const bool keep = message.keep_alive() && !stopping_;
     const uint64_t limit = handler_.BodyLimit(head);
     if (head.content_length.value_or(0) > limit) {
-      co_await Send(stream, Plain(413, "the body is too large"), false, is_head);
+      if (co_await Send(stream, Plain(413, "the body is too large"), false, is_head)) co_await Linger(stream);
       co_return false;
     }
     const bool wants_continue = beast::iequals(message[bhttp::field::expect], "100-continue");
     auto exchange = handler_.Start(std::move(head));
+    // No deadline of ours while the handler works: it has one.
+    const auto ready = [&] {
+      beast::get_lowest_layer(stream).expires_never();
+      return Await<std::monostate>(stream.get_executor(), [&exchange](auto mailbox) {
+        exchange->AwaitReady([mailbox] { mailbox->Deliver({}); });
+      });
+    };
+    if (!parser.is_done()) co_await ready();
     if (wants_continue && !parser.is_done()) {
       bhttp::response<bhttp::empty_body> go(bhttp::status::continue_, 11);
       beast::get_lowest_layer(stream).expires_after(options_.io_timeout);
@@ -310,7 +342,9 @@ class BeastServer final : public Server {
     }
     bool whole = true;
     uint64_t received = 0;
-    std::vector<char> piece(parser.is_done() ? 0 : kPiece);
+    std::vector<char> piece(parser.is_done() ? 0 : options_.piece_bytes);
+    // The library reads no more at once than fits: of a buffer that holds a header, hundreds of bytes.
+    if (!parser.is_done()) buffer.reserve(std::min(options_.piece_bytes, buffer.max_size()));
     while (!parser.is_done()) {
       auto& body = parser.get().body();
       body.data = piece.data();
@@ -323,25 +357,22 @@ class BeastServer final : public Server {
       const size_t size = piece.size() - parser.get().body().size;
       received += size;
       if (received > limit) {
-        co_await Send(stream, Plain(413, "the body is too large"), false, is_head);
+        if (co_await Send(stream, Plain(413, "the body is too large"), false, is_head))
+          co_await Linger(stream);
         co_return false;
       }
       if (size > 0 && !exchange->OnBody({piece.data(), size}).ok()) {
         whole = false;
         break;
       }
+      if (!parser.is_done()) co_await ready();
     }
-    asio::steady_timer alarm(stream.get_executor(), asio::steady_timer::time_point::max());
-    auto mailbox = std::make_shared<Mailbox>(alarm);
-    const absl::Cleanup close = [mailbox] { mailbox->Close(); };
-    exchange->OnEnd([mailbox](Answer answer) { mailbox->Deliver(std::move(answer)); });
-    // No deadline of ours while the handler works: it has one.
+    piece = {};
+    buffer.shrink_to_fit();
     beast::get_lowest_layer(stream).expires_never();
-    auto answer = mailbox->Take();
-    if (!answer) {
-      co_await alarm.async_wait(kToTuple);
-      answer = mailbox->Take();
-    }
+    auto answer = co_await Await<Answer>(stream.get_executor(), [&exchange](auto mailbox) {
+      exchange->OnEnd([mailbox](Answer given) { mailbox->Deliver(std::move(given)); });
+    });
     if (!answer) co_return false;
     if (answer->reset) {
       error_code ignored;
@@ -350,7 +381,22 @@ class BeastServer final : public Server {
       co_return false;
     }
     const bool sent = co_await Send(stream, *std::move(answer), keep && whole, is_head);
+    if (sent && !whole) co_await Linger(stream);
     co_return sent&& keep&& whole && !stopping_;
+  }
+
+  template <typename Stream>
+  asio::awaitable<void> Linger(Stream& stream) {
+    error_code ignored;
+    if constexpr (std::is_same_v<Stream, Socket>)
+      stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    beast::get_lowest_layer(stream).expires_after(kLinger);
+    std::vector<char> unwanted(64 * 1024);
+    for (size_t taken = 0; taken < kLingerBytes;) {
+      auto [error, got] = co_await stream.async_read_some(asio::buffer(unwanted), kToTuple);
+      if (error) break;
+      taken += got;
+    }
   }
 
   static int StatusOf(error_code error) {
@@ -394,7 +440,7 @@ class BeastServer final : public Server {
       auto [failed, count] = co_await asio::async_write(stream, asio::buffer(answer.body), kToTuple);
       co_return !failed;
     }
-    std::vector<char> piece(kPiece);
+    std::vector<char> piece(kSent);
     for (uint64_t left = size; left > 0;) {
       auto got = answer.source->Read(piece);
       if (!got.ok() || *got == 0) co_return false;  // the peer sees a short body: the only honest sign left

@@ -48,10 +48,14 @@ struct Answer {
 class Exchange {
  public:
   using Respond = absl::AnyInvocable<void(Answer)>;
+  using Ready = absl::AnyInvocable<void()>;
   // Destroyed after the answer was sent, or when the peer has left before.
   virtual ~Exchange() = default;
-  // One piece of the body, at most 256 KiB; valid during the call only. An error stops reading: OnEnd follows
-  // at once, and the connection closes after its answer.
+  // Before each piece of the body is read: `ready` must be called exactly once, from any thread, then or
+  // later. Until then the peer is held back.
+  virtual void AwaitReady(Ready ready) { ready(); }
+  // One piece of the body, at most ServerOptions::piece_bytes; valid during the call only. An error stops
+  // reading: OnEnd follows at once, and the connection closes after its answer.
   virtual absl::Status OnBody(std::string_view piece) = 0;
   // The body is complete. `respond` must be called exactly once, from any thread, then or later.
   virtual void OnEnd(Respond respond) = 0;
@@ -75,6 +79,8 @@ struct ServerOptions {
   std::chrono::seconds io_timeout{60};
   size_t header_limit = 32 * 1024;
   size_t max_connections = 4096;
+  // What a connection takes of a body at once.
+  size_t piece_bytes = 256 * 1024;
   // Takes plaintext connections that begin with HTTP/2's preface, as gRPC's do; nothing of them was read. The
   // descriptor is non-blocking and becomes the function's own; the server knows nothing of it from then on.
   // Called on the server's thread. Without it, and over TLS, HTTP/2 is answered 400.

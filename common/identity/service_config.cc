@@ -186,6 +186,16 @@ absl::Status CheckAddress(const ConfigSource& source, const std::string& field, 
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<std::string>> ReadOrigins(const ConfigSource& source, const std::string& field,
+                                                     const config::v1::CorsConfig& config, bool development) {
+  for (int i = 0; i < config.allowed_origins_size(); ++i) {
+    if (config.allowed_origins(i) == "*") continue;
+    RETURN_IF_ERROR(CheckAddress(source, field + ".allowed_origins[" + std::to_string(i) + "]",
+                                 config.allowed_origins(i), development));
+  }
+  return std::vector<std::string>(config.allowed_origins().begin(), config.allowed_origins().end());
+}
+
 absl::StatusOr<uint32_t> ReadCount(const ConfigSource& source, const std::string& field, uint32_t given,
                                    uint32_t otherwise, uint32_t most) {
   if (given > most) return source.Error(field, "is at most " + std::to_string(most));

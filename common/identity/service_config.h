@@ -88,6 +88,10 @@ class ProviderKeys {
   std::vector<identity::JwtProvider> providers_;
 };
 
+// Origins of pages: `*`, or scheme and host, http with `development` only.
+absl::StatusOr<std::vector<std::string>> ReadOrigins(const ConfigSource& source, const std::string& field,
+                                                     const config::v1::CorsConfig& config, bool development);
+
 // A value of a config, or `otherwise` for none. At most `most`.
 absl::StatusOr<uint32_t> ReadCount(const ConfigSource& source, const std::string& field, uint32_t given,
                                    uint32_t otherwise, uint32_t most);

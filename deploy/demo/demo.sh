@@ -48,19 +48,20 @@ start_all() {
   BROKER_HTTP_PORT=${BROKER_HTTP_PORT:-$(free_port 8080)}
   BROKER_ADMIN_PORT=${BROKER_ADMIN_PORT:-$(free_port 9090)}
   FIRST_GATEWAY=${FIRST_GATEWAY:-$(free_port 50052)}
+  FIRST_GATEWAY_HTTP=${FIRST_GATEWAY_HTTP:-$(free_port 8081)}
   FIRST_GATEWAY_ADMIN=${FIRST_GATEWAY_ADMIN:-$(free_port 9091)}
   # shellcheck disable=SC2034  # for services.sh
   GATEWAY_ADDRESS=$1:$FIRST_GATEWAY
   # shellcheck disable=SC2034
   [ "$FIRST_GATEWAY" != 0 ] || GATEWAY_ADDRESS=
   start_broker "$1" "$2"
-  GATEWAY_GRPC_PORT=$FIRST_GATEWAY GATEWAY_ADMIN_PORT=$FIRST_GATEWAY_ADMIN
+  GATEWAY_GRPC_PORT=$FIRST_GATEWAY GATEWAY_HTTP_PORT=$FIRST_GATEWAY_HTTP GATEWAY_ADMIN_PORT=$FIRST_GATEWAY_ADMIN
   start_gateway "$1" "$2"
-  FIRST_GATEWAY=$GATEWAY_GRPC_PORT FIRST_GATEWAY_ADMIN=$GATEWAY_ADMIN_PORT FIRST_GATEWAY_PID=$GATEWAY_PID
+  FIRST_GATEWAY=$GATEWAY_GRPC_PORT FIRST_GATEWAY_HTTP=$GATEWAY_HTTP_PORT FIRST_GATEWAY_ADMIN=$GATEWAY_ADMIN_PORT FIRST_GATEWAY_PID=$GATEWAY_PID
   cat << PORTS
   sandbox  OSS http://$1:$OSS_PORT   STS http://$1:$STS_PORT   metadata http://$1:$METADATA_PORT   identity http://$1:$IDENTITY_PORT   admin http://$1:$SANDBOX_ADMIN_PORT
   broker   gRPC $1:$BROKER_GRPC_PORT   HTTP http://$1:$BROKER_HTTP_PORT   admin http://127.0.0.1:$BROKER_ADMIN_PORT
-  gateway  gRPC $1:$FIRST_GATEWAY   admin http://127.0.0.1:$FIRST_GATEWAY_ADMIN
+  gateway  gRPC $1:$FIRST_GATEWAY   tus http://$1:$FIRST_GATEWAY_HTTP/files/   admin http://127.0.0.1:$FIRST_GATEWAY_ADMIN
 PORTS
 }
 # The official SDK's steps; OSS's own answers.
@@ -102,7 +103,7 @@ if "$BIN/sluice" token --path ../bob/ > /dev/null 2> "$RUN/bob.txt"; then fail "
 sed 's/^/  /' "$RUN/bob.txt"
 
 title "6. A file through the upload gateway, which holds no key; its process is killed midway, and a second replica goes on"
-GATEWAY_GRPC_PORT=0 GATEWAY_ADMIN_PORT=0
+GATEWAY_GRPC_PORT=0 GATEWAY_HTTP_PORT=0 GATEWAY_ADMIN_PORT=0
 start_gateway 127.0.0.1 127.0.0.1 gateway-2
 mint alice sluice-gateway > "$RUN/alice.gateway.jwt"
 export SLUICE_GATEWAY=127.0.0.1:$FIRST_GATEWAY,127.0.0.1:$GATEWAY_GRPC_PORT SLUICE_GATEWAY_JWT_FILE=$RUN/alice.gateway.jwt

@@ -88,15 +88,16 @@ ENV
 gateway_env() {
   cat << ENV
 export SLUICE_SANDBOX_ISSUER="http://$1:$IDENTITY_PORT" SLUICE_SANDBOX_JWKS="http://127.0.0.1:$IDENTITY_PORT/jwks.json"
-export SLUICE_LISTEN_GRPC="$2:${GATEWAY_GRPC_PORT:-0}" SLUICE_LISTEN_ADMIN="127.0.0.1:${GATEWAY_ADMIN_PORT:-0}"
+export SLUICE_LISTEN_GRPC="$2:${GATEWAY_GRPC_PORT:-0}" SLUICE_LISTEN_HTTP="$2:${GATEWAY_HTTP_PORT:-0}"
+export SLUICE_LISTEN_ADMIN="127.0.0.1:${GATEWAY_ADMIN_PORT:-0}"
 export SLUICE_GATEWAYS_BROKER="127.0.0.1:$BROKER_GATEWAYS_PORT" SLUICE_GATEWAY_CA="$RUN/gateways-listener.crt"
 export SLUICE_GATEWAY_CERT="$RUN/gateway.crt" SLUICE_GATEWAY_KEY="$RUN/gateway.key"
 export SLUICE_UPLOAD_KEY="$(cat "$RUN/upload-key")" SLUICE_AUDIT_FILE="$RUN/$3-audit.jsonl"
 ENV
 }
 
-# start_gateway HOST LISTEN [NAME]: after start_broker; takes GATEWAY_GRPC_PORT and GATEWAY_ADMIN_PORT and sets them to what it got, and
-# GATEWAY_PID. All gateways share one key.
+# start_gateway HOST LISTEN [NAME]: after start_broker; takes GATEWAY_GRPC_PORT, GATEWAY_HTTP_PORT and GATEWAY_ADMIN_PORT, sets them to what
+# it got, and GATEWAY_PID. All gateways share one key.
 start_gateway() {
   local name=${3:-gateway}
   rm -f "$RUN/$name.ports"
@@ -111,6 +112,7 @@ start_gateway() {
   SERVICE_PIDS+=("$GATEWAY_PID")
   await_ports "$RUN/$name.ports" "$GATEWAY_PID" "$name"
   GATEWAY_GRPC_PORT=$(port_of "$RUN/$name.ports" grpc)
+  GATEWAY_HTTP_PORT=$(port_of "$RUN/$name.ports" http)
   GATEWAY_ADMIN_PORT=$(port_of "$RUN/$name.ports" admin)
 }
 

@@ -342,6 +342,42 @@ class OssExchange final : public http::Exchange {
   ContentWriter body_;
 };
 
+// What a browser asks before a page's own call; unsigned.
+Outcome AnswerBrowser(const Bucket& bucket, const http::RequestHead& head) {
+  const auto lacks = [](const std::string& what) {
+    return Fault{400,
+                 "BadRequest",
+                 "Insufficient information. " + what + " header needed.",
+                 "",
+                 "a preflight names the page's origin and the method that will follow",
+                 {}};
+  };
+  if (!http::HasHeader(head.headers, "Origin")) return lacks("Origin request");
+  if (!http::IsPreflight(head)) return lacks("Request Access-Control-Request-Method");
+  http::Answer answer = http::AnswerPreflight(bucket.cors, head);
+  if (answer.status == 403) {
+    return Fault{403,
+                 "AccessForbidden",
+                 "CORSResponse: This CORS request is not allowed.",
+                 "",
+                 "no CORS rule of the bucket has this origin, method and headers",
+                 {}};
+  }
+  answer.status = 200;
+  return answer;
+}
+
+// An answer that is known before the body.
+class KnownExchange final : public http::Exchange {
+ public:
+  explicit KnownExchange(http::Answer answer) : answer_(std::move(answer)) {}
+  absl::Status OnBody(std::string_view) override { return absl::CancelledError("no body is wanted"); }
+  void OnEnd(Respond respond) override { respond(std::move(answer_)); }
+
+ private:
+  http::Answer answer_;
+};
+
 // A form upload, judged when it is whole: its signature stands in its fields.
 class PostExchange final : public http::Exchange {
  public:
@@ -363,6 +399,20 @@ class PostExchange final : public http::Exchange {
 }  // namespace
 
 std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
+  OssCall asked{head, {}, "", "", ""};
+  const auto target = http::ParseTarget(head.target);
+  if (target) {
+    asked.target = *target;
+    Locate(asked);
+  }
+  const Bucket* bucket = world_.FindBucket(asked.bucket);
+  if (bucket == nullptr) return StartCall(std::move(head));
+  if (head.method == "OPTIONS")
+    return std::make_unique<KnownExchange>(Complete(AnswerBrowser(*bucket, head), head, clock_.Now(), log_));
+  return http::ReadableExchange(bucket->cors, asked.head, StartCall(std::move(head)));
+}
+
+std::unique_ptr<http::Exchange> OssEndpoint::StartCall(http::RequestHead head) {
   OssContext context{{std::move(head), {}, "", "", ""}, shelf_, clock_.Now()};
   OssCall& call = context.call;
   bool is_form = false;

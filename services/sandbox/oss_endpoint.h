@@ -23,6 +23,9 @@ class OssEndpoint final : public http::Handler {
   uint64_t BodyLimit(const http::RequestHead& head) const override;
 
  private:
+  // A call of its own, whoever's page may read the answer.
+  std::unique_ptr<http::Exchange> StartCall(http::RequestHead head);
+
   const World& world_;
   const SandboxClock& clock_;
   ObjectShelf& shelf_;

@@ -3,6 +3,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/timers.h"
+#include "common/http/cors.h"
 #include "services/sandbox/admin_endpoint.h"
 #include "services/sandbox/identity_endpoint.h"
 #include "services/sandbox/metadata_endpoint.h"
@@ -22,6 +23,7 @@ struct Sandbox::Parts {
         stats(timers),
         oss(*world, clock, shelf, faults, oss_stats, log),
         identity(real, password),
+        identity_pages({{"*"}, {"GET"}, {"Authorization"}, {}}, identity),
         sts(*world, clock, identity, faults, stats, log),
         metadata(*world, clock, faults, log),
         admin(clock, faults, stats, oss_stats, shelf, password) {
@@ -39,6 +41,8 @@ struct Sandbox::Parts {
   ObjectShelf shelf;
   OssEndpoint oss;
   IdentityEndpoint identity;
+  // Pages sign in here.
+  http::CorsHandler identity_pages;
   StsEndpoint sts;
   MetadataEndpoint metadata;
   AdminEndpoint admin;
@@ -70,7 +74,7 @@ absl::StatusOr<std::unique_ptr<Sandbox>> Sandbox::Start(SandboxOptions options, 
   // A port that was chosen may be asked the moment it listens; a free one is known to nobody before this
   // returns.
   if (parts.options.identity_port != 0) set_issuer(parts.options.identity_port);
-  ASSIGN_OR_RETURN(parts.identity_server, listen(parts.options.identity_port, parts.identity));
+  ASSIGN_OR_RETURN(parts.identity_server, listen(parts.options.identity_port, parts.identity_pages));
   if (parts.options.identity_port == 0) set_issuer(parts.identity_server->port());
   // After it, since STS asks it for its issuer.
   ASSIGN_OR_RETURN(parts.sts_server, listen(parts.options.sts_port, parts.sts));

@@ -56,6 +56,19 @@ World::World(std::string account, std::vector<Principal> users, std::vector<Role
   for (auto& bucket : buckets) buckets_[bucket.name] = bucket;
 }
 
+namespace {
+
+// What a web page needs for uploads and downloads straight to a bucket; a real one names the app's own
+// origin.
+http::CorsRule AnyPage() {
+  return {{"*"},
+          {"GET", "PUT", "POST", "DELETE", "HEAD"},
+          {"*"},
+          {"ETag", "x-oss-request-id", "x-oss-hash-crc64ecma", "x-oss-object-type", "x-oss-version-id"}};
+}
+
+}  // namespace
+
 std::unique_ptr<World> World::Default() {
   Principal broker;
   broker.arn = "acs:ram::" + std::string(kAccount) + ":user/broker";
@@ -67,7 +80,8 @@ std::unique_ptr<World> World::Default() {
   Role role{"sluice-broker", "", std::chrono::hours(1), ParsePolicy(kBrokerTrust, PolicyKind::kTrust).value(),
             broker.identity_policy};
   return std::make_unique<World>(kAccount, std::vector<Principal>{broker}, std::vector<Role>{uploader, role},
-                                 std::vector<Bucket>{{"sluice-demo", "cn-hangzhou"}}, "sluice-broker");
+                                 std::vector<Bucket>{{"sluice-demo", "cn-hangzhou", {AnyPage()}}},
+                                 "sluice-broker");
 }
 
 std::shared_ptr<const Principal> World::FindKey(std::string_view access_key_id) const {

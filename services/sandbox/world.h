@@ -8,9 +8,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/secret_string.h"
+#include "common/http/cors.h"
 #include "services/sandbox/policy_check.h"
 
 namespace sluice::sandbox {
@@ -46,6 +48,7 @@ struct Role {
 struct Bucket {
   std::string name;
   std::string region;
+  std::vector<http::CorsRule> cors;
 };
 
 // Who and what exists. Users, roles and buckets stand still after start; sessions come and go, in O(log n)

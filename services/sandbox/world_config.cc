@@ -2,6 +2,7 @@
 #include "services/sandbox/world_config.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "common/base/config_file.h"
@@ -81,6 +82,30 @@ absl::StatusOr<std::vector<Role>> ReadRoles(const ConfigSource& source, const Sa
   return out;
 }
 
+absl::StatusOr<std::vector<http::CorsRule>> ReadCors(const ConfigSource& source, const std::string& bucket,
+                                                     const config::v1::SandboxBucket& given) {
+  constexpr std::array<std::string_view, 5> kMethods = {"GET", "PUT", "POST", "DELETE", "HEAD"};
+  std::vector<http::CorsRule> out;
+  for (int i = 0; i < given.cors_size(); ++i) {
+    const auto& rule = given.cors(i);
+    const std::string field = bucket + ".cors[" + std::to_string(i) + "]";
+    if (rule.allowed_origins().empty()) return source.Error(field + ".allowed_origins", "needs one at least");
+    if (rule.allowed_methods().empty()) return source.Error(field + ".allowed_methods", "needs one at least");
+    for (const std::string& method : rule.allowed_methods()) {
+      if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end())
+        return source.Error(field + ".allowed_methods", "takes GET, PUT, POST, DELETE and HEAD");
+    }
+    http::CorsRule read;
+    read.origins = {rule.allowed_origins().begin(), rule.allowed_origins().end()};
+    read.methods = {rule.allowed_methods().begin(), rule.allowed_methods().end()};
+    read.allowed_headers = {rule.allowed_headers().begin(), rule.allowed_headers().end()};
+    read.exposed_headers = {rule.expose_headers().begin(), rule.expose_headers().end()};
+    if (rule.has_max_age()) read.max_age = std::chrono::seconds(rule.max_age().seconds());
+    out.push_back(std::move(read));
+  }
+  return out;
+}
+
 absl::StatusOr<std::vector<Bucket>> ReadBuckets(const ConfigSource& source, const SandboxConfig& config) {
   std::vector<Bucket> out;
   std::set<std::string> taken;
@@ -94,7 +119,8 @@ absl::StatusOr<std::vector<Bucket>> ReadBuckets(const ConfigSource& source, cons
       return source.Error(field + ".region", "must be a region id such as cn-hangzhou");
     if (!taken.insert(bucket.name()).second)
       return source.Error(field + ".name", "is taken by another bucket");
-    out.push_back({bucket.name(), bucket.region()});
+    ASSIGN_OR_RETURN(auto cors, ReadCors(source, field, bucket));
+    out.push_back({bucket.name(), bucket.region(), std::move(cors)});
   }
   return out;
 }

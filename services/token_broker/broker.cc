@@ -75,6 +75,7 @@ struct Broker::Parts {
                   {settings.real_status_codes, settings.development && !settings.identity.jwt.empty()
                                                    ? settings.identity.jwt[0].rules.issuer
                                                    : ""}),
+        pages(PagesMayAsk(settings.page_origins), http_edge),
         admin_edge({[this] { return DeepHealth(); }, [this] { return metrics.Text(); }}),
         tls(std::move(grpc_tls)),
         gateways_tls(std::move(for_gateways)),
@@ -208,6 +209,7 @@ struct Broker::Parts {
   const Lasting lasting;
   Generations generations;
   HttpEdge http_edge;
+  http::CorsHandler pages;
   http::AdminEdge admin_edge;
   // Null for plaintext.
   const std::unique_ptr<rpc::ServerTls> tls;
@@ -265,7 +267,7 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(Settings settings,
   const Settings& kept = generation->settings();
   parts.WatchDenyList(kept.deny_file, std::move(deny_text));
   RETURN_IF_ERROR(parts.grpc.Start());
-  ASSIGN_OR_RETURN(parts.http, Listen(kept.http, parts.http_edge, {}));
+  ASSIGN_OR_RETURN(parts.http, Listen(kept.http, parts.pages, {}));
   ASSIGN_OR_RETURN(parts.admin_rpc, rpc::AdminServer::Start({token::v1::TokenBroker::service_full_name()},
                                                             "port " + std::to_string(parts.grpc.port())));
   ASSIGN_OR_RETURN(parts.admin,

@@ -55,6 +55,8 @@ class Reader {
     RETURN_IF_ERROR(ReadRest());
     out_.audit_file = config_.audit().file();
     out_.real_status_codes = config_.http().real_status_codes();
+    ASSIGN_OR_RETURN(out_.page_origins,
+                     service::ReadOrigins(source_, "http.cors", config_.http().cors(), out_.development));
     return std::move(out_);
   }
 

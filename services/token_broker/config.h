@@ -52,6 +52,8 @@ struct Settings {
   std::vector<IpRange> trusted_proxies;
   std::string gateway_address;
   bool real_status_codes = false;
+  // Origins of web pages that may call the HTTP listener; `*` for all.
+  std::vector<std::string> page_origins;
   uint64_t cache_bytes = 256 << 20;
   LoadLimits load;
   std::chrono::milliseconds drain_wait{0};

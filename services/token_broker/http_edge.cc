@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/base/units.h"
 #include "common/http/target.h"
+#include "common/rpc/http_call.h"
 #include "common/rpc/status_mapping.h"
 
 namespace sluice::broker {
@@ -68,40 +69,21 @@ absl::StatusOr<IssueTokenRequest> ReadQuery(const http::Target& target, std::str
   return out;
 }
 
-http::Answer Json(int status, std::string body) {
-  http::Answer answer;
-  answer.status = status;
-  answer.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
-  answer.body = std::move(body);
-  return answer;
-}
-
-http::Answer Refusal(const absl::Status& given, const std::string& request_id) {
-  const absl::Status status = rpc::Presentable(given);
-  http::Answer answer = Json(rpc::HttpStatusOf(status.code()), rpc::ErrorJson(status, request_id));
-  if (const auto delay = RetryDelay(status))
-    answer.headers.emplace_back("Retry-After",
-                                std::to_string(std::chrono::ceil<std::chrono::seconds>(*delay).count()));
-  if (status.code() == absl::StatusCode::kUnauthenticated)
-    answer.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return answer;
-}
-
 // What the stock SDKs read.
 http::Answer SdkAnswer(const IssueTokenResponse& issued) {
   const Time expires{std::chrono::seconds(issued.expire_time().seconds())};
-  return Json(200, boost::json::serialize(
-                       boost::json::object{{"StatusCode", 200},
-                                           {"AccessKeyId", issued.credentials().access_key_id()},
-                                           {"AccessKeySecret", issued.credentials().access_key_secret()},
-                                           {"SecurityToken", issued.credentials().security_token()},
-                                           {"Expiration", IsoExtended(expires)}}));
+  return rpc::JsonAnswer(200, boost::json::serialize(boost::json::object{
+                                  {"StatusCode", 200},
+                                  {"AccessKeyId", issued.credentials().access_key_id()},
+                                  {"AccessKeySecret", issued.credentials().access_key_secret()},
+                                  {"SecurityToken", issued.credentials().security_token()},
+                                  {"Expiration", IsoExtended(expires)}}));
 }
 
 http::Answer SdkRefusal(const absl::Status& given, const std::string& request_id, bool real_status) {
   const absl::Status status = rpc::Presentable(given);
   const int code = rpc::HttpStatusOf(status.code());
-  http::Answer answer = Refusal(status, request_id);
+  http::Answer answer = rpc::RefusalAnswer(status, request_id);
   answer.status = real_status ? code : 200;
   answer.body =
       boost::json::serialize(boost::json::object{{"StatusCode", code},
@@ -192,7 +174,7 @@ class HttpExchange final : public http::Exchange {
                                               "this address takes another method; see GET /")
                                        : Fail(absl::StatusCode::kNotFound, "METHOD_UNKNOWN",
                                               "there is nothing at this address; see GET /");
-    http::Answer answer = Refusal(unknown, context.request_id);
+    http::Answer answer = rpc::RefusalAnswer(unknown, context.request_id);
     if (known) {
       answer.status = 405;
       answer.headers.emplace_back("Allow", route == nullptr ? "GET" : route->http_method);
@@ -223,28 +205,9 @@ class HttpExchange final : public http::Exchange {
     return found == kRoutes.end() ? nullptr : found;
   }
 
-  // Several of a header, joined: two proofs are no proof, and joined they are malformed.
-  std::string Joined(std::string_view wanted) const {
-    std::string out;
-    for (const auto& [name, value] : head_.headers) {
-      if (http::SameName(name, wanted)) out += (out.empty() ? "" : ",") + value;
-    }
-    return out;
-  }
-
   rpc::CallContext Context() const {
-    rpc::CallContext out;
-    out.peer = head_.peer;
-    out.tls = head_.tls;
-    out.authorization = Joined("Authorization");
-    out.ticket = Joined("X-Sluice-Ticket");
-    out.client_certificate = head_.client_certificate;
-    out.forwarded_for = Joined("X-Forwarded-For");
-    out.forwarded_proto = Joined("X-Forwarded-Proto");
-    out.cancel = cancel_.token();
+    rpc::CallContext out = rpc::ContextOf(head_, cancel_.token());
     out.keepalive = api_;
-    out.request_id = rpc::NewRequestId();
-    out.trace_id = rpc::TraceIdOf(http::FindHeader(head_.headers, "traceparent"));
     return out;
   }
 
@@ -268,11 +231,12 @@ class HttpExchange final : public http::Exchange {
                   const rpc::CallContext& context, Respond respond) {
     auto request =
         head_.method == "GET" ? absl::StatusOr<Request>(Request()) : ReadJson<Request>(head_, body_);
-    if (!request.ok()) return respond(Refusal(request.status(), context.request_id));
+    if (!request.ok()) return respond(rpc::RefusalAnswer(request.status(), context.request_id));
     ((*api_).*method)(
         *std::move(request), context,
         [respond = std::move(respond), id = context.request_id](absl::StatusOr<Answer> answer) mutable {
-          respond(answer.ok() ? Json(200, WriteJson(*answer)) : Refusal(answer.status(), id));
+          respond(answer.ok() ? rpc::JsonAnswer(200, WriteJson(*answer))
+                              : rpc::RefusalAnswer(answer.status(), id));
         });
   }
 
@@ -287,6 +251,13 @@ class HttpExchange final : public http::Exchange {
 
 std::unique_ptr<http::Exchange> HttpEdge::Start(http::RequestHead head) {
   return std::make_unique<HttpExchange>(api_(), options_, std::move(head));
+}
+
+http::CorsRule PagesMayAsk(std::vector<std::string> origins) {
+  return {std::move(origins),
+          {"GET", "POST"},
+          {"Authorization", "Content-Type", "X-Sluice-Ticket", "X-Sluice-Route", "traceparent"},
+          {"Date", "Retry-After", "X-Request-Id"}};
 }
 
 }  // namespace sluice::broker

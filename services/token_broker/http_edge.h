@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
+#include "common/http/cors.h"
 #include "common/http/server.h"
 #include "services/token_broker/api.h"
 
@@ -28,5 +30,8 @@ class HttpEdge final : public http::Handler {
   const ApiSource api_;
   const Options options_;
 };
+
+// What web pages of `origins` may ask of it.
+http::CorsRule PagesMayAsk(std::vector<std::string> origins);
 
 }  // namespace sluice::broker

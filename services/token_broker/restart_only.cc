@@ -35,6 +35,7 @@ absl::Status CheckReplaceable(const Settings& running, const Settings& next) {
       {"audit.file", running.audit_file == next.audit_file},
       {"deny.file", running.deny_file == next.deny_file},
       {"http.real_status_codes", running.real_status_codes == next.real_status_codes},
+      {"http.cors", running.page_origins == next.page_origins},
       {"cache.max_bytes", running.cache_bytes == next.cache_bytes},
   };
   for (const auto& [field, is_same] : same) {

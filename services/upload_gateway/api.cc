@@ -24,9 +24,7 @@ using upload::v1::UploadResponse;
 
 constexpr uint64_t kRemembered = 16 << 20;
 
-bool IsSmall(const SealedUpload& upload) {
-  return upload.has_size_bytes() && upload.size_bytes() <= kSmallObject;
-}
+bool IsSmall(const SealedUpload& upload) { return upload.oss_upload_id().empty(); }
 
 absl::Status Draining() {
   return Fail(absl::StatusCode::kUnavailable, "GATEWAY_DRAINING", "this replica is going down; ask any other")
@@ -45,18 +43,20 @@ void Api::SettleSum(const SealedUpload& upload, UploadedObject& object) {
   object.set_whole_object_verified(upload.has_crc64() && object.crc64() == upload.crc64());
 }
 
+void Api::RecordRefusal(Method method, const rpc::CallContext& context, const absl::Status& why) {
+  UploadEvent event =
+      BeginEvent("refuse", GatewayMetrics::NameOf(method), context, nullptr, parts_.oss.clock.Now());
+  event.reason = Reason(rpc::Presentable(why));
+  (void)Record(parts_.audit, event);
+}
+
 template <typename T, typename Then>
 void Api::WithCaller(Method method, rpc::CallContext context, Done<T> done, Then then) {
   rpc::BelieveProxies(parts_.trusted_proxies, context);
   auto call = std::make_shared<const rpc::CallContext>(std::move(context));
   done = [this, method, call, done = std::move(done)](absl::StatusOr<T> answer) mutable {
     parts_.oss.metrics.Called(method, answer.status());
-    if (!answer.ok()) {
-      UploadEvent event = BeginEvent("refuse", "", *call, nullptr, parts_.oss.clock.Now());
-      event.method = GatewayMetrics::NameOf(method);
-      event.reason = Reason(answer.status());
-      (void)Record(parts_.audit, event);
-    }
+    if (!answer.ok()) RecordRefusal(method, *call, answer.status());
     done(std::move(answer));
   };
   parts_.authenticator.Authenticate(
@@ -68,26 +68,38 @@ void Api::WithCaller(Method method, rpc::CallContext context, Done<T> done, Then
 }
 
 void Api::StartUpload(StartUploadRequest request, rpc::CallContext context, Done<StartUploadResponse> done) {
-  WithCaller(
-      Method::kStartUpload, std::move(context), std::move(done),
-      [this, request = std::move(request)](const Known& caller, const rpc::CallContext& from, auto answer) {
-        if (parts_.streams.live.draining()) return answer(Draining());
-        Begin(request, caller, from, false,
-              [answer = std::move(answer)](absl::StatusOr<Begun> begun) mutable {
-                if (!begun.ok()) return answer(begun.status());
-                answer(std::move(begun->answer));
-              });
-      });
+  Start(Coming::kByAnotherStream, std::move(request), std::move(context), std::move(done));
+}
+
+void Api::StartInPieces(StartUploadRequest request, rpc::CallContext context,
+                        Done<StartUploadResponse> done) {
+  Start(Coming::kInPieces, std::move(request), std::move(context), std::move(done));
+}
+
+void Api::Start(Coming coming, StartUploadRequest request, rpc::CallContext context,
+                Done<StartUploadResponse> done) {
+  WithCaller(Method::kStartUpload, std::move(context), std::move(done),
+             [this, coming, request = std::move(request)](const Known& caller, const rpc::CallContext& from,
+                                                          auto answer) {
+               if (parts_.streams.live.draining()) return answer(Draining());
+               Begin(request, caller, from, coming,
+                     [answer = std::move(answer)](absl::StatusOr<Begun> begun) mutable {
+                       if (!begun.ok()) return answer(begun.status());
+                       answer(std::move(begun->answer));
+                     });
+             });
 }
 
 void Api::Begin(const StartUploadRequest& request, const Known& caller, const rpc::CallContext& context,
-                bool carried, Done<Begun> done) {
+                Coming coming, Done<Begun> done) {
+  const bool carried = coming == Coming::kByThisStream;
   if (absl::Status bad = CheckStart(request); !bad.ok()) return done(bad);
   token::v1::IssueTicketRequest ask;
   ask.set_grant(request.grant());
   ask.set_path(request.path());
   ask.add_operations(token::v1::OPERATION_UPLOAD);
-  const bool small = request.has_size_bytes() && request.size_bytes() <= kSmallObject;
+  const bool small =
+      coming != Coming::kInPieces && request.has_size_bytes() && request.size_bytes() <= kSmallObject;
   if (!small) ask.add_operations(token::v1::OPERATION_RESUME);
   if (!request.tags().empty()) ask.add_operations(token::v1::OPERATION_TAG);
   parts_.broker.IssueTicket(
@@ -205,6 +217,9 @@ void Api::GetUpload(GetUploadRequest request, rpc::CallContext context, Done<Get
                  out.set_state(found->object ? upload::v1::UPLOAD_STATE_DONE : upload::v1::UPLOAD_STATE_OPEN);
                  out.set_committed_bytes(found->object ? found->object->size_bytes() : found->stored.bytes);
                  if (found->object) *out.mutable_object() = *std::move(found->object);
+                 const SealedUpload& upload = found->oss->upload();
+                 if (upload.has_size_bytes()) out.set_size_bytes(upload.size_bytes());
+                 out.set_note(upload.note());
                  answer(std::move(out));
                });
              });
@@ -230,6 +245,25 @@ void Api::AbortUpload(AbortUploadRequest request, rpc::CallContext context, Done
                      answer(AbortUploadResponse());
                    });
              });
+}
+
+void Api::Describe(const std::string& upload_id, rpc::CallContext context, Done<UploadFacts> done) {
+  rpc::BelieveProxies(parts_.trusted_proxies, context);
+  const identity::Proof proof{context.authorization, context.ticket, ""};
+  parts_.authenticator.Authenticate(proof, [this, upload_id, context = std::move(context),
+                                            done = std::move(done)](auto caller) mutable {
+    const auto upload = caller.ok() ? OpenUpload(upload_id, *parts_.ring, **caller, parts_.oss.clock.Now())
+                                    : absl::StatusOr<SealedUpload>(caller.status());
+    if (!upload.ok()) {
+      parts_.oss.metrics.Called(Method::kUpload, upload.status());
+      RecordRefusal(Method::kUpload, context, upload.status());
+      return done(upload.status());
+    }
+    const auto plan = PartPlan::FromSlotBytes(upload->slot_bytes());
+    if (!plan.ok()) return done(UploadNotFound());
+    done(UploadFacts{upload->has_size_bytes() ? std::optional(upload->size_bytes()) : std::nullopt, *plan,
+                     IsSmall(*upload), Time(std::chrono::seconds(upload->expires()))});
+  });
 }
 
 void Api::Upload(std::shared_ptr<rpc::ByteStream> stream) {
@@ -271,11 +305,12 @@ void Api::OpenStream(const std::shared_ptr<rpc::ByteStream>& stream, const Known
   context.deadline = context.deadline.Sooner(Deadline::After(std::chrono::seconds(10)));
   switch (frame->kind) {
     case IncomingFrame::Kind::kStart:
-      return Begin(frame->start, caller, context, true, [this, stream, refuse](absl::StatusOr<Begun> begun) {
-        if (!begun.ok()) return refuse(begun.status());
-        if (begun->object) return AnswerStream(stream, *std::move(begun->object));
-        RunStream(stream, {begun->oss, {}, std::move(begun->answer)});
-      });
+      return Begin(frame->start, caller, context, Coming::kByThisStream,
+                   [this, stream, refuse](absl::StatusOr<Begun> begun) {
+                     if (!begun.ok()) return refuse(begun.status());
+                     if (begun->object) return AnswerStream(stream, *std::move(begun->object));
+                     RunStream(stream, {begun->oss, {}, std::move(begun->answer)});
+                   });
     case IncomingFrame::Kind::kUploadId:
       return TakeOver(frame->upload_id, caller, context, [this, stream, refuse](absl::StatusOr<Found> found) {
         if (!found.ok()) return refuse(found.status());
@@ -321,11 +356,7 @@ void Api::AnswerStream(const std::shared_ptr<rpc::ByteStream>& stream, UploadedO
 
 void Api::EndStream(const std::shared_ptr<rpc::ByteStream>& stream, const absl::Status& why) {
   parts_.oss.metrics.Called(Method::kUpload, why);
-  if (!why.ok()) {
-    UploadEvent event = BeginEvent("refuse", "Upload", stream->context(), nullptr, parts_.oss.clock.Now());
-    event.reason = Reason(rpc::Presentable(why));
-    (void)Record(parts_.audit, event);
-  }
+  if (!why.ok()) RecordRefusal(Method::kUpload, stream->context(), why);
   stream->Finish(why);
 }
 

@@ -19,10 +19,22 @@
 #include "services/upload_gateway/known_uploads.h"
 #include "services/upload_gateway/live_streams.h"
 #include "services/upload_gateway/oss_upload.h"
+#include "services/upload_gateway/part_plan.h"
 #include "services/upload_gateway/upload_stream.h"
 #include "sluice/upload/v1/upload_gateway.pb.h"
 
 namespace sluice::gateway {
+
+// What is known of an upload without asking OSS.
+struct UploadFacts {
+  // Absent where it was not declared.
+  std::optional<uint64_t> size_bytes;
+  // Where its parts may begin.
+  PartPlan plan;
+  // Whether it is made by one request, so that nothing of it is stored before the end.
+  bool at_once;
+  Time expires;
+};
 
 // Every method of sluice.upload.v1.UploadGateway, the same for all edges. Thread-safe; never blocks.
 class Api {
@@ -46,10 +58,17 @@ class Api {
 
   void StartUpload(upload::v1::StartUploadRequest request, rpc::CallContext context,
                    Done<upload::v1::StartUploadResponse> done);
+  // The same for bytes that come in requests with pauses between them, each of which stores what it brought:
+  // by parts, however small the object.
+  void StartInPieces(upload::v1::StartUploadRequest request, rpc::CallContext context,
+                     Done<upload::v1::StartUploadResponse> done);
   void GetUpload(upload::v1::GetUploadRequest request, rpc::CallContext context,
                  Done<upload::v1::GetUploadResponse> done);
   void AbortUpload(upload::v1::AbortUploadRequest request, rpc::CallContext context,
                    Done<upload::v1::AbortUploadResponse> done);
+  // What the `upload_id` says, if it is the caller's; OSS is not asked. Only a refusal counts as a call: the
+  // stream that follows is one.
+  void Describe(const std::string& upload_id, rpc::CallContext context, Done<UploadFacts> done);
   // Takes a stream on until its end.
   void Upload(std::shared_ptr<rpc::ByteStream> stream);
 
@@ -58,6 +77,8 @@ class Api {
  private:
   using Method = GatewayMetrics::Method;
   using Known = identity::Authenticator::Known;
+  // How the bytes of an upload will come.
+  enum class Coming { kByThisStream, kByAnotherStream, kInPieces };
   // An upload that has begun, and what its client needs to go on with it.
   struct Begun {
     std::shared_ptr<OssUpload> oss;
@@ -72,11 +93,14 @@ class Api {
     std::optional<UploadedObject> object;
   };
 
+  void Start(Coming coming, upload::v1::StartUploadRequest request, rpc::CallContext context,
+             Done<upload::v1::StartUploadResponse> done);
+  void RecordRefusal(Method method, const rpc::CallContext& context, const absl::Status& why);
   // Recognises the caller and goes on; counts and answers refusals.
   template <typename T, typename Then>
   void WithCaller(Method method, rpc::CallContext context, Done<T> done, Then then);
   void Begin(const upload::v1::StartUploadRequest& request, const Known& caller,
-             const rpc::CallContext& context, bool carried, Done<Begun> done);
+             const rpc::CallContext& context, Coming coming, Done<Begun> done);
   void Seal(const std::shared_ptr<OssUpload>& oss, bool carried, Done<Begun> done);
   // What OSS has of an upload that is the caller's.
   void Find(const std::string& upload_id, const Known& caller, const rpc::CallContext& context,

@@ -21,6 +21,10 @@ class Reader {
     out_.development = config_.development();
     ASSIGN_OR_RETURN(out_.grpc,
                      service::ReadListener(source_, "listen.grpc", config_.listen().grpc(), "0.0.0.0:50052"));
+    ASSIGN_OR_RETURN(out_.http,
+                     service::ReadListener(source_, "listen.http", config_.listen().http(), "0.0.0.0:8081"));
+    ASSIGN_OR_RETURN(out_.page_origins,
+                     service::ReadOrigins(source_, "http.cors", config_.http().cors(), out_.development));
     ASSIGN_OR_RETURN(out_.admin, service::ReadListener(source_, "listen.admin", config_.listen().admin(),
                                                        "127.0.0.1:9091"));
     const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
@@ -138,9 +142,11 @@ absl::StatusOr<Settings> ReadSettings(const UploadGatewayConfig& config, const C
 }
 
 std::string DescribeSettings(const Settings& settings) {
-  std::string out = "listens on " + service::AddressText(settings.grpc) +
-                    (settings.grpc.tls ? " (TLS)" : " (plaintext)") + ", admin " +
-                    service::AddressText(settings.admin) + "\n";
+  const auto listener = [](const service::Listener& of) {
+    return service::AddressText(of) + (of.tls ? " (TLS)" : " (plaintext)");
+  };
+  std::string out = "listens on " + listener(settings.grpc) + ", HTTP (tus) " + listener(settings.http) +
+                    ", admin " + service::AddressText(settings.admin) + "\n";
   out += "broker " + settings.broker.address +
          (settings.broker.cert_file.empty() ? ", in plaintext: it will not know this gateway\n"
                                             : ", as the name in " + settings.broker.cert_file + "\n");

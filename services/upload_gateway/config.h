@@ -31,7 +31,10 @@ struct BrokerSettings {
 struct Settings {
   bool development = false;
   service::Listener grpc;
+  service::Listener http;
   service::Listener admin;
+  // Origins of web pages that may upload; `*` for all.
+  std::vector<std::string> page_origins;
   int grpc_threads = 1;
   service::IdentitySettings identity;
   BrokerSettings broker;

@@ -17,6 +17,7 @@ using upload::v1::StartUploadRequest;
 
 constexpr size_t kMostMetadata = 8 * 1024;
 constexpr int kMostTags = 10;
+constexpr size_t kMostNote = 2048;
 // Ours, on every object: what marks its upload, and, of the broker's, its authority.
 constexpr std::string_view kReserved[] = {"sluice-upload", "sluice-grant"};
 // An upload ends before its ticket, so that its parts can still be freed.
@@ -79,6 +80,8 @@ absl::Status CheckStart(const StartUploadRequest& request) {
     return Invalid("REQUEST_INVALID", "content_type", "content_type is not type/subtype");
   if (request.request_id().size() > 64 || !OnlyOf(request.request_id(), "._-", true))
     return Invalid("REQUEST_INVALID", "request_id", "request_id is at most 64 of letters, digits, . _ and -");
+  if (request.note().size() > kMostNote)
+    return Invalid("METADATA_INVALID", "note", "what is kept with an upload is at most 2 KiB");
   return CheckMetadata(request);
 }
 
@@ -127,6 +130,7 @@ absl::StatusOr<SealedUpload> AdmitUpload(const StartUploadRequest& request, cons
                                                   : request.request_id());
   out.set_expires(ticket.expire_time().seconds() - kSpareSeconds);
   out.set_ticket(ticket.ticket());
+  out.set_note(request.note());
   *out.mutable_metadata() = request.metadata();
   *out.mutable_tags() = request.tags();
   for (const std::string& one : types) out.add_content_types(one);

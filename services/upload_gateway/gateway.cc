@@ -18,6 +18,7 @@
 #include "services/upload_gateway/incoming_frame.h"
 #include "services/upload_gateway/ticket_access.h"
 #include "services/upload_gateway/token_access.h"
+#include "services/upload_gateway/tus_edge.h"
 
 namespace sluice::gateway {
 namespace {
@@ -38,6 +39,16 @@ rpc::GrpcServerOptions ServerOptions(const Settings& settings, const rpc::Server
   out.threads = settings.grpc_threads;
   out.max_request_bytes = kLargestMessage;
   out.bulk = rpc::BulkTraffic{kLookahead, settings.budget_bytes + kFuseMargin};
+  return out;
+}
+
+http::ServerOptions HttpOptions(const Settings& settings) {
+  http::ServerOptions out;
+  out.host = settings.http.host;
+  out.port = settings.http.port;
+  out.tls = settings.http.tls;
+  out.max_connections = settings.streams;
+  out.piece_bytes = kLookahead;
   return out;
 }
 
@@ -78,6 +89,8 @@ struct Gateway::Parts {
              settings.trusted_proxies,
              settings.streams}),
         edge(api, grpc),
+        tus_edge(api, budget),
+        pages(PagesMayUpload(settings.page_origins), tus_edge),
         admin_edge({[this] { return DeepHealth(); }, [this] { return metrics.Text(); }}) {
     AddGauges(settings);
   }
@@ -128,8 +141,11 @@ struct Gateway::Parts {
   KnownUploads known;
   Api api;
   GrpcEdge edge;
+  TusEdge tus_edge;
+  http::CorsHandler pages;
   http::AdminEdge admin_edge;
   std::unique_ptr<rpc::AdminServer> admin_rpc;
+  std::unique_ptr<http::Server> http;
   std::unique_ptr<http::Server> admin;
   std::vector<telemetry::Gauge> gauges;
   bool stopped = false;
@@ -167,6 +183,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(Settings settings, const
                                           std::move(calls), std::move(bodies), std::move(keys), channel)));
   Parts& parts = *out->parts_;
   RETURN_IF_ERROR(parts.grpc.Start());
+  ASSIGN_OR_RETURN(parts.http, http::StartServer(HttpOptions(settings), parts.pages));
   ASSIGN_OR_RETURN(parts.admin_rpc, rpc::AdminServer::Start({upload::v1::UploadGateway::service_full_name()},
                                                             "port " + std::to_string(parts.grpc.port())));
   http::ServerOptions options;
@@ -181,6 +198,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(Settings settings, const
 }
 
 int Gateway::grpc_port() const { return parts_->grpc.port(); }
+int Gateway::http_port() const { return parts_->http->port(); }
 int Gateway::admin_port() const { return parts_->admin->port(); }
 
 void Gateway::OnKeysFetched(absl::AnyInvocable<void()> done) { parts_->keys->OnFetched(std::move(done)); }
@@ -188,6 +206,7 @@ void Gateway::OnKeysFetched(absl::AnyInvocable<void()> done) { parts_->keys->OnF
 absl::Status Gateway::ReloadTls() {
   absl::Status out;
   if (parts_->tls != nullptr) out.Update(parts_->tls->Reload());
+  out.Update(parts_->http->ReloadTls());
   out.Update(parts_->admin->ReloadTls());
   return out;
 }
@@ -207,6 +226,7 @@ void Gateway::Stop(std::chrono::milliseconds grace) {
   auto drained = std::make_shared<std::promise<void>>();
   parts_->live.Drain([drained] { drained->set_value(); });
   drained->get_future().wait_for(end.Left());
+  if (parts_->http) parts_->http->Stop(end.Left());
   parts_->grpc.Stop(end.Left());
   if (parts_->admin) parts_->admin->Stop(std::chrono::milliseconds(0));
   if (parts_->admin_rpc) parts_->admin_rpc->Stop();

@@ -23,6 +23,7 @@ class Gateway {
   ~Gateway();
 
   int grpc_port() const;
+  int http_port() const;
   int admin_port() const;
 
   // Calls `done` once every JWKS behind a URL was asked for once, well or not.

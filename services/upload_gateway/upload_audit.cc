@@ -8,7 +8,7 @@
 
 namespace sluice::gateway {
 
-UploadEvent BeginEvent(const char* what, const char* method, const rpc::CallContext& context,
+UploadEvent BeginEvent(const char* what, std::string_view method, const rpc::CallContext& context,
                        const SealedUpload* upload, Time now) {
   UploadEvent out;
   out.time = now;

@@ -37,7 +37,7 @@ struct UploadEvent {
 };
 
 // What is known of a call, and of the upload, null where there is none. Pure.
-UploadEvent BeginEvent(const char* what, const char* method, const rpc::CallContext& context,
+UploadEvent BeginEvent(const char* what, std::string_view method, const rpc::CallContext& context,
                        const SealedUpload* upload, Time now);
 
 // One JSON object without line breaks; fields that are empty are left out. Pure.

@@ -40,7 +40,7 @@ GRANT = """\
 """
 GATEWAY_CONFIG = """\
 development: true
-listen: {{grpc: {grpc}, admin: "127.0.0.1:0"}}
+listen: {{grpc: {grpc}, http: "127.0.0.1:0", admin: "127.0.0.1:0"}}
 identity: {{providers: [{{name: app, jwt: {{issuer: "{identity}", audience: [sluice-gateway], jwks_url: "{identity}/jwks.json"}}}}]}}
 broker:
   address: "127.0.0.1:{gateways}"

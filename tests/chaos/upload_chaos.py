@@ -67,7 +67,8 @@ class Replica:
     def __init__(self, number):
         self.number, self.port = number, free_low_port()
         self.environment = {**shell_environment(RUN / "gateway.env"), "SLUICE_LISTEN_GRPC": f"127.0.0.1:{self.port}",
-                            "SLUICE_LISTEN_ADMIN": "127.0.0.1:0", "SLUICE_AUDIT_FILE": str(RUN / f"chaos-{number}-audit.jsonl")}
+                            "SLUICE_LISTEN_HTTP": "127.0.0.1:0", "SLUICE_LISTEN_ADMIN": "127.0.0.1:0",
+                            "SLUICE_AUDIT_FILE": str(RUN / f"chaos-{number}-audit.jsonl")}
         self.process = None
         self.start()
 

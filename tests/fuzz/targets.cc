@@ -28,6 +28,7 @@
 #include "services/token_broker/session_policy.h"
 #include "services/upload_gateway/incoming_frame.h"
 #include "services/upload_gateway/sealed_upload.h"
+#include "services/upload_gateway/tus_request.h"
 
 namespace sluice::fuzz {
 namespace {
@@ -227,6 +228,29 @@ void FuzzOss(std::string_view input) {
   refused(aliyun::ReadCompleted(answer).status());
   refused(aliyun::ReadInitiated(answer).status());
   refused(aliyun::OssError({403, {}, std::string(input)}));
+}
+
+void FuzzTus(std::string_view input) {
+  const auto line = [&input] {
+    const std::string out(input.substr(0, input.find('\n')));
+    input.remove_prefix(std::min(input.size(), out.size() + 1));
+    return out;
+  };
+  const std::string metadata = line();
+  const std::string checksum = line();
+  const http::Headers headers = {
+      {"Upload-Metadata", metadata}, {"Upload-Checksum", checksum}, {"Upload-Length", line()}};
+  const auto sum = gateway::ReadChecksum(headers);
+  if (sum.ok()) Require(!sum->has_value() || (**sum).digest.size() >= 16, "a sum has its length");
+  const auto request = gateway::ReadCreation(headers);
+  if (!request.ok()) return Require(!Reason(request.status()).empty(), "a refusal has a reason");
+  Require(request->note() == metadata, "the note is what was sent");
+  upload::v1::StartUploadRequest again;
+  Require(again.ParseFromString(request->SerializeAsString()), "its fields are text");
+  for (const auto& [name, value] : request->metadata())
+    Require(
+        !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos,
+        "metadata of the object has names that OSS takes");
 }
 
 }  // namespace sluice::fuzz

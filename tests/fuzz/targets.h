@@ -28,12 +28,14 @@ void FuzzFrame(std::string_view input);
 void FuzzUploadId(std::string_view input);
 // What OSS answers: parts, a finished upload, an error.
 void FuzzOss(std::string_view input);
+// A tus client's Upload-Metadata, a line break, its Upload-Checksum, a line break, its Upload-Length.
+void FuzzTus(std::string_view input);
 
 using Target = void (*)(std::string_view);
 inline constexpr std::pair<const char*, Target> kTargets[] = {
     {"jwt", FuzzJwt},       {"ticket", FuzzTicket}, {"policy", FuzzPolicy},
     {"config", FuzzConfig}, {"query", FuzzQuery},   {"form", FuzzForm},
     {"keys", FuzzKeys},     {"frame", FuzzFrame},   {"upload-id", FuzzUploadId},
-    {"oss", FuzzOss}};
+    {"oss", FuzzOss},       {"tus", FuzzTus}};
 
 }  // namespace sluice::fuzz

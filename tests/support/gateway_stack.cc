@@ -48,7 +48,7 @@ GatewayStack::GatewayStack(Options options) : tls_(options.tls), client_(http::M
   config_ =
       std::string("development: true\nlisten: {grpc: {address: '127.0.0.1:0'") +
       (options.tls ? ", tls: {cert_file: TEST_DIRserver.crt, key_file: TEST_DIRserver.key}" : "") +
-      "}, admin: 127.0.0.1:0, grpc_threads: 2}\n"
+      "}, http: 127.0.0.1:0, admin: 127.0.0.1:0, grpc_threads: 2}\n"
       "identity: {providers: [{name: sandbox, jwt: {issuer: ISSUER, audience: [sluice-gateway], jwks_url: "
       "ISSUER/jwks.json}}, {name: nobody, anonymous: {}}]}\n"
       "broker: {address: '" +
@@ -86,6 +86,10 @@ void GatewayStack::Restart(size_t replica) {
 
 std::string GatewayStack::address(size_t replica) const {
   return "127.0.0.1:" + std::to_string(gateways_[replica]->grpc_port());
+}
+
+std::string GatewayStack::http_address(size_t replica) const {
+  return "http://127.0.0.1:" + std::to_string(gateways_[replica]->http_port());
 }
 
 std::unique_ptr<UploadGateway::Stub> GatewayStack::Stub(size_t replica) {

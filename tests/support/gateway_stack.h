@@ -46,6 +46,8 @@ class GatewayStack {
   // Ends one at once, and starts another in its place.
   void Restart(size_t replica);
   std::string address(size_t replica = 0) const;
+  // Of its HTTP port, with the scheme.
+  std::string http_address(size_t replica = 0) const;
   std::unique_ptr<upload::v1::UploadGateway::Stub> Stub(size_t replica = 0);
   // A JWT for the gateway.
   std::string Mint(const std::string& subject) { return stack_->Mint(subject, "&audience=sluice-gateway"); }

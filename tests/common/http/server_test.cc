@@ -114,6 +114,73 @@ TEST_F(ServerTest, SourceOfTheClientIsStreamed) {
   EXPECT_EQ(answer->body.size(), 1u << 20);
 }
 
+// Takes a piece of the body whenever the test says so.
+class Held final : public Handler {
+ public:
+  std::unique_ptr<Exchange> Start(RequestHead) override {
+    class One final : public Exchange {
+     public:
+      explicit One(Held& held) : held_(held) {}
+      void AwaitReady(Ready ready) override { held_.asked.set_value(std::move(ready)); }
+      absl::Status OnBody(std::string_view piece) override {
+        held_.asked = {};
+        held_.taken += piece.size();
+        held_.largest = std::max(held_.largest, piece.size());
+        held_.next.set_value();
+        return absl::OkStatus();
+      }
+      void OnEnd(Respond respond) override { respond({}); }
+
+     private:
+      Held& held_;
+    };
+    return std::make_unique<One>(*this);
+  }
+  uint64_t BodyLimit(const RequestHead&) const override { return 64 << 20; }
+
+  std::promise<Exchange::Ready> asked;
+  std::promise<void> next;
+  size_t taken = 0;
+  size_t largest = 0;
+};
+
+TEST(ServerBodyTest, NothingIsReadBeforeTheExchangeIsReadyAndPiecesAreNoLargerThanAsked) {
+  Held held;
+  ServerOptions options;
+  options.piece_bytes = 1000;
+  const auto server = StartServer(std::move(options), held).value();
+  const auto client = MakeCurlClient({});
+  std::promise<absl::StatusOr<Response>> answer;
+  client->Send(
+      {"PUT", "http://127.0.0.1:" + std::to_string(server->port()) + "/", {}, std::string(5000, 'x')},
+      Deadline::After(std::chrono::seconds(20)), CancelToken(),
+      [&](absl::StatusOr<Response> got) { answer.set_value(std::move(got)); });
+
+  size_t before = 0;
+  while (before < 5000) {
+    Exchange::Ready ready = held.asked.get_future().get();
+    EXPECT_EQ(held.taken, before);
+    std::promise<void>().swap(held.next);
+    auto taken = held.next.get_future();
+    ready();
+    taken.get();
+    before = held.taken;
+  }
+
+  EXPECT_LE(held.largest, 1000u);
+  EXPECT_THAT(answer.get_future().get(), IsOk());
+}
+
+TEST_F(ServerTest, RefusalArrivesAlthoughThePeerIsStillSending) {
+  // Far more than sockets hold, so that much of it is unread when the answer leaves.
+  for (int i = 0; i < 20; ++i) {
+    const std::string answer =
+        RawExchange(server_->port(), "PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\n" +
+                                         std::string(20'000'000, 'x'));
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 403"));
+  }
+}
+
 TEST_F(ServerTest, BodyOverTheLimitIs413) {
   auto declared = Fetch(*client_, {"PUT", Url("/small"), {}, "12345678901"});
   auto chunked = RawExchange(

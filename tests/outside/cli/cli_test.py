@@ -119,7 +119,7 @@ class CliTest(unittest.TestCase):
 
         def gateway(listen):
             ports.unlink(missing_ok=True)
-            command = (f'. "{run}/gateway.env"; export SLUICE_LISTEN_GRPC={listen} SLUICE_LISTEN_ADMIN=127.0.0.1:0 SLUICE_AUDIT_FILE="{self.at}/audit"; '
+            command = (f'. "{run}/gateway.env"; export SLUICE_LISTEN_GRPC={listen} SLUICE_LISTEN_HTTP=127.0.0.1:0 SLUICE_LISTEN_ADMIN=127.0.0.1:0 SLUICE_AUDIT_FILE="{self.at}/audit"; '
                        f'exec "$SLUICE_BIN/sluice-gateway" --config deploy/config/upload_gateway.sandbox.yaml --ports-file "{ports}"')
             process = subprocess.Popen(["bash", "-c", command], stderr=subprocess.DEVNULL)
             self.addCleanup(lambda: (process.kill(), process.wait()))

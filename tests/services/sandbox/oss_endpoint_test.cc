@@ -72,6 +72,39 @@ TEST_F(OssEndpointTest, StoresAndGivesBackWithTheRightSums) {
   EXPECT_EQ(http::FindHeader(head.headers, "Content-Length"), "700000");
 }
 
+TEST_F(OssEndpointTest, PagesMayAskWhatTheBucketsRulesAllow) {
+  const std::string url =
+      "http://127.0.0.1:" + std::to_string(server_->port()) + "/sluice-demo/uploads/alice/p";
+  const auto preflight = [&](http::Headers headers) {
+    return Fetch(*client_, {"OPTIONS", url, std::move(headers), ""}).value();
+  };
+  const auto good = preflight({{"Origin", "https://app.example"},
+                               {"Access-Control-Request-Method", "PUT"},
+                               {"Access-Control-Request-Headers", "authorization,x-oss-date"}});
+  EXPECT_EQ(good.status, 200);
+  EXPECT_EQ(http::FindHeader(good.headers, "Access-Control-Allow-Origin"), "*");
+  EXPECT_EQ(http::FindHeader(good.headers, "Access-Control-Allow-Headers"), "authorization,x-oss-date");
+
+  const auto refused =
+      preflight({{"Origin", "https://app.example"}, {"Access-Control-Request-Method", "PATCH"}});
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, HasSubstr("CORSResponse: This CORS request is not allowed."));
+  EXPECT_EQ(preflight({{"Access-Control-Request-Method", "PUT"}}).status, 400);
+  EXPECT_EQ(preflight({{"Origin", "https://app.example"}}).status, 400);
+}
+
+TEST_F(OssEndpointTest, AnswersToAPageMayBeReadByIt) {
+  const auto put = Send("PUT", "uploads/alice/p", "x", {}, {{"Origin", "https://app.example"}});
+  const auto denied = Send("PUT", "uploads/bob/p", "x", {}, {{"Origin", "https://app.example"}});
+  const auto elsewhere = Send("PUT", "uploads/alice/p", "x");
+
+  EXPECT_EQ(http::FindHeader(put.headers, "Access-Control-Allow-Origin"), "*");
+  EXPECT_THAT(std::string(http::FindHeader(put.headers, "Access-Control-Expose-Headers")), HasSubstr("ETag"));
+  EXPECT_EQ(denied.status, 403);
+  EXPECT_EQ(http::FindHeader(denied.headers, "Access-Control-Allow-Origin"), "*");
+  EXPECT_FALSE(http::HasHeader(elsewhere.headers, "Access-Control-Allow-Origin"));
+}
+
 TEST_F(OssEndpointTest, ServesOneRangeAndIgnoresWhatDoesNotFit) {
   Send("PUT", "uploads/alice/r", "0123456789");
   auto range = [&](const char* text) {

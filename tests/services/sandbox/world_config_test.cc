@@ -100,6 +100,19 @@ TEST_F(WorldConfigTest, TheSamplesRolesTrustWhomTheDefaultOnesTrust) {
   }
 }
 
+TEST_F(WorldConfigTest, TheSamplesBucketIsOpenToPagesAsTheDefaultOneIs) {
+  const auto world = LoadWorld(Sample());
+  ASSERT_THAT(world, IsOk());
+  const auto& sample = (*world)->FindBucket("sluice-demo")->cors;
+  const auto standard_world = World::Default();
+  const auto& standard = standard_world->FindBucket("sluice-demo")->cors;
+  ASSERT_EQ(sample.size(), 1u);
+  EXPECT_EQ(sample[0].origins, standard[0].origins);
+  EXPECT_EQ(sample[0].methods, standard[0].methods);
+  EXPECT_EQ(sample[0].allowed_headers, standard[0].allowed_headers);
+  EXPECT_EQ(sample[0].exposed_headers, standard[0].exposed_headers);
+}
+
 TEST_F(WorldConfigTest, EveryMistakeHasItsPlaceAndMend) {
   const std::tuple<const char*, const char*, const char*> cases[] = {
       {"account: \"1000000000000001\"", "account: mine", "account: must be an account number"},
@@ -115,8 +128,10 @@ TEST_F(WorldConfigTest, EveryMistakeHasItsPlaceAndMend) {
       {"\"Federated\"", "\"Fed\"", "roles[1].trust_policy_json"},
       {"name: sluice-demo", "name: Sluice_Demo", "buckets[0].name"},
       {"region: cn-hangzhou", "region: ''", "buckets[0].region"},
-      {"region: cn-hangzhou", "region: cn-hangzhou\n  - {name: sluice-demo, region: cn-hangzhou}",
-       "is taken by another bucket"}};
+      {"- name: sluice-demo", "- {name: sluice-demo, region: cn-hangzhou}\n  - name: sluice-demo",
+       "is taken by another bucket"},
+      {"allowed_origins: [\"*\"]", "allowed_origins: []", "buckets[0].cors[0].allowed_origins"},
+      {"GET, PUT, POST", "GET, PATCH", "buckets[0].cors[0].allowed_methods"}};
   for (const auto& [from, to, says] : cases) {
     const absl::Status status = LoadWorld(Sample(from, to)).status();
     EXPECT_EQ(Reason(status), "CONFIG_INVALID") << to;
