@@ -116,7 +116,7 @@ class Packages(unittest.TestCase):
                   "SLUICE_LISTEN_GATEWAYS": "127.0.0.1:50053", "SLUICE_GATEWAYS_CERT": "/etc/sluice/broker/tls.crt",
                   "SLUICE_GATEWAYS_KEY": "/etc/sluice/broker/tls.key", "SLUICE_GATEWAY_CERT": "/etc/sluice/broker/gateway.crt",
                   "SLUICE_GATEWAY_ADDRESS": "127.0.0.1:50052", "SLUICE_AUDIT_FILE": "/var/log/sluice-broker/audit.jsonl"}
-        gateway = {**addresses, "SLUICE_LISTEN_GRPC": "127.0.0.1:50052", "SLUICE_LISTEN_ADMIN": "127.0.0.1:9091",
+        gateway = {**addresses, "SLUICE_LISTEN_GRPC": "127.0.0.1:50052", "SLUICE_LISTEN_HTTP": "127.0.0.1:8081", "SLUICE_LISTEN_ADMIN": "127.0.0.1:9091",
                    "SLUICE_GATEWAYS_BROKER": "127.0.0.1:50053", "SLUICE_GATEWAY_CA": "/etc/sluice/gateway/broker-ca.crt",
                    "SLUICE_GATEWAY_CERT": "/etc/sluice/gateway/gateway.crt", "SLUICE_GATEWAY_KEY": "/etc/sluice/gateway/gateway.key",
                    "SLUICE_UPLOAD_KEY": machine.run("cat", "/root/upload-k1").strip(), "SLUICE_AUDIT_FILE": "/var/log/sluice-gateway/audit.jsonl"}
