@@ -19,7 +19,8 @@ void TellServiceManager(std::string_view state, const Environment& environment) 
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // a name of Linux's own, without a file
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
-  sendto(fd, state.data(), state.size(), MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+  sendto(fd, state.data(), state.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+         reinterpret_cast<const sockaddr*>(&address),
          static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path->size()));
   close(fd);
 }

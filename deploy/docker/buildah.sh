@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The images, without a daemon and without a registry of images: buildah.sh [TARGET...], by default all. As root.
-# From a Debian 12 that is put together here from Debian's packages, in the way of debian:bookworm-slim. Everything is below build/deploy:
-# `buildah.sh run COMMAND...` is buildah on these images.
+# The images, without a daemon and without a registry of images: buildah.sh [TARGET...], by default all. As root. From a Debian 12 that is put
+# together here from Debian's packages, in the way of debian:bookworm-slim. Everything is below build/deploy.
+# buildah.sh base: that Debian alone, build/deploy/base.tar. buildah.sh run COMMAND...: buildah on these images.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 AT=$PWD/build/deploy
@@ -22,6 +22,7 @@ if [ ! -s "$BASE" ]; then
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$BASE.new"
   mv "$BASE.new" "$BASE"
 fi
+[ "${1:-}" != base ] || exit 0
 if ! on_images inspect localhost/sluice-base > /dev/null 2>&1; then
   container=$(on_images from scratch)
   on_images add "$container" "$BASE" /
