@@ -125,9 +125,9 @@ class Packages(unittest.TestCase):
                 shutil.copyfile(ROOT / f"deploy/config/{sample}.sandbox.yaml", machine.path(f"/etc/sluice/{service}.yaml"))
                 machine.path(f"/etc/sluice/{service}.env").write_text("".join(f'{name}="{value}"\n' for name, value in environment.items()), encoding="utf-8")
 
-    def ready(self, machine, unit, port, path="readyz"):
+    def ready(self, machine, unit, port):
         def answers():
-            return machine.run("curl", "-fsS", f"http://127.0.0.1:{port}/{path}", check=False).returncode == 0
+            return machine.run("curl", "-fsS", f"http://127.0.0.1:{port}/readyz", check=False).returncode == 0
         until(answers, lambda: f"{unit} is not ready: " + machine.run("journalctl", "--no-pager", "-n", "20", "-u", unit))
 
     def everything_runs(self):
@@ -138,7 +138,7 @@ class Packages(unittest.TestCase):
         self.configure(machine)
         for unit, port, path in (("sluice-sandbox", 9004, "healthz"), ("sluice-broker", 9090, "readyz"), ("sluice-gateway", 9091, "readyz")):
             machine.run("systemctl", "start", unit)
-            self.ready(machine, unit, port, path)
+            machine.run("curl", "-fsS", f"http://127.0.0.1:{port}/{path}")  # at once: it came back when it served
         self.mint(machine)
         return machine
 
@@ -199,9 +199,9 @@ class Packages(unittest.TestCase):
         self.keys(machine)
         config = machine.path("/etc/sluice/broker.yaml")
         config.write_text(config.read_text(encoding="utf-8").replace("grants:", "grnats:"), encoding="utf-8")
-        machine.run("systemctl", "start", "sluice-broker", check=False)
-        until(lambda: machine.unit("sluice-broker", "ActiveState") == "failed", "it does not fail")
-        self.assertEqual((machine.unit("sluice-broker", "ExecMainStatus"), machine.unit("sluice-broker", "NRestarts")), ("2", "0"))
+        self.assertNotEqual(machine.run("systemctl", "start", "sluice-broker", check=False).returncode, 0)
+        facts = tuple(machine.unit("sluice-broker", prop) for prop in ("ActiveState", "ExecMainStatus", "NRestarts"))
+        self.assertEqual(facts, ("failed", "2", "0"))
         self.assertIn("grnats", machine.run("journalctl", "--no-pager", "-u", "sluice-broker"))
 
     def test_services_upload_under_all_their_restrictions(self):
