@@ -2,6 +2,7 @@
 package dev.sluice.sample
 
 import android.net.Uri
+import android.util.Base64
 import dev.sluice.android.BearerSource
 import java.net.HttpURLConnection
 import java.net.URL
@@ -11,10 +12,10 @@ import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 
 /**
- * JWTs of the sandbox's identity provider, which asks for no password: for the demo alone. An app of your own has its provider's SDK here,
- * and keeps the JWT until that ends.
+ * JWTs of the sandbox's identity provider, which gives them for anybody to whoever has the password that the demo prints. An app of your own
+ * has its provider's SDK here, and keeps the JWT until that ends.
  */
-class DemoIdentity(private val server: String, private val user: String, private val audience: String) : BearerSource {
+class DemoIdentity(private val server: String, private val user: String, private val password: String, private val audience: String) : BearerSource {
     private val lock = Mutex()
     private var last: String? = null
 
@@ -27,6 +28,8 @@ class DemoIdentity(private val server: String, private val user: String, private
         val connection = url.openConnection() as HttpURLConnection
         connection.connectTimeout = 5_000
         connection.readTimeout = 5_000
+        val login = Base64.encodeToString("demo:$password".toByteArray(), Base64.NO_WRAP)
+        if (password.isNotEmpty()) connection.setRequestProperty("Authorization", "Basic $login")
         try {
             connection.inputStream.use { String(it.readBytes()).trim() }
         } finally {

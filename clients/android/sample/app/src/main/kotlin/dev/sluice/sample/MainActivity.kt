@@ -6,6 +6,7 @@ import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.os.Bundle
+import android.text.InputType
 import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.EditText
@@ -34,6 +35,7 @@ class MainActivity : Activity(), CoroutineScope by MainScope() {
     private lateinit var column: LinearLayout
     private lateinit var server: EditText
     private lateinit var user: EditText
+    private lateinit var password: EditText
     private lateinit var grants: Spinner
     private lateinit var bar: ProgressBar
     private lateinit var said: TextView
@@ -51,6 +53,7 @@ class MainActivity : Activity(), CoroutineScope by MainScope() {
 
         server = field("Server", "10.0.2.2")
         user = field("User", "alice")
+        password = field("The demo's password", "").apply { inputType = InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_PASSWORD }
         button("Sign in") { signIn() }
         column.addView(TextView(this).apply { text = "Bucket and region" })
         grants = Spinner(this).also(column::addView)
@@ -88,7 +91,7 @@ class MainActivity : Activity(), CoroutineScope by MainScope() {
     }
 
     private fun signIn() = trying {
-        views = app.signIn(server.text.toString(), user.text.toString()).grants()
+        views = app.signIn(server.text.toString(), user.text.toString(), password.text.toString()).grants()
         grants.adapter = ArrayAdapter(
             this@MainActivity,
             android.R.layout.simple_spinner_dropdown_item,

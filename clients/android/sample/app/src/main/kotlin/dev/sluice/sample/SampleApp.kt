@@ -44,9 +44,9 @@ class SampleApp : Application() {
         })
     }
 
-    fun signIn(server: String, user: String): Session {
+    fun signIn(server: String, user: String, password: String): Session {
         session?.close()
-        return Session(this, server, user).also { session = it }
+        return Session(this, server, user, password).also { session = it }
     }
 
     /** Begins, or goes on with what was paused or what a dead process left. */

@@ -18,18 +18,18 @@ import java.io.File
 import kotlin.time.Duration.Companion.minutes
 
 /** One user at one server. What must outlive the process is in files; all else is made anew. */
-class Session(context: Context, server: String, user: String) : AutoCloseable {
+class Session(context: Context, server: String, user: String, password: String) : AutoCloseable {
     // An app of your own says secureChannel here.
     private val brokerChannel = plaintextChannel("$server:50051", anywhere = true)
     private val gatewayChannel = plaintextChannel("$server:50052", anywhere = true)
     private val app = context.applicationContext
 
-    val broker = TokenBroker(brokerChannel, DemoIdentity(server, user, "sluice"))
+    val broker = TokenBroker(brokerChannel, DemoIdentity(server, user, password, "sluice"))
 
     /** Uploads that a dead process began are here still. */
     val uploader = GatewayUploader(
         listOf(gatewayChannel),
-        DemoIdentity(server, user, "sluice-gateway"),
+        DemoIdentity(server, user, password, "sluice-gateway"),
         FileUploadStore(File(app.noBackupFilesDir, "uploads/$user")),
         clock = PhoneClock,
     )
