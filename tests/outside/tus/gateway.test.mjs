@@ -257,7 +257,7 @@ test('what stock clients send as metadata is taken: names beyond ASCII, empty va
 });
 
 test('metadata beyond what an upload keeps is refused, and nothing is begun', async () => {
-  const answer = await create({ filename: freshName(), note: 'n'.repeat(1024) });
+  const answer = await create({ filename: freshName(), note: 'n'.repeat(2048) });
   problem(answer, 400, 'METADATA_INVALID');
   assert.equal(answer.headers.location, undefined);
 });
