@@ -24,6 +24,7 @@
 #include "common/crypto/encoding.h"
 #include "common/http/body_client.h"
 #include "common/http/curl_client.h"
+#include "common/http/split_client.h"
 #include "common/http/wait.h"
 #include "common/reasons/client.h"
 #include "common/reasons/token_broker.h"

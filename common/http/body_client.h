@@ -62,9 +62,4 @@ struct BodyClientOptions {
 // cancels what is under way. `INVALID_ARGUMENT` `TLS_FILES_INVALID` for authorities that cannot be read.
 absl::StatusOr<std::unique_ptr<BodyClient>> MakeBodyClient(BodyClientOptions options);
 
-// A Client that sends requests with a `source` and without a `sink` by `bodies`, and all others by `calls`.
-// The source is read at first on the caller's thread, then on the client's. `ABORTED` `BODY_CUT` for one that
-// ends early. Both must outlive it and what is under way.
-std::unique_ptr<Client> MakeSplitClient(Client& calls, BodyClient& bodies);
-
 }  // namespace sluice::http

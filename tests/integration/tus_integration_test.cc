@@ -246,8 +246,19 @@ TEST_F(TusIntegrationTest, TerminationFreesThePartsAndTheUploadIsGone) {
   const std::string at = Create("gone", 2 << 20);
   ASSERT_EQ(Append(at, 0, UploadBytes(1 << 20)).status, 204);
   EXPECT_EQ(Ask("DELETE", at).status, 204);
+  EXPECT_EQ(Ask("DELETE", at).status, 404);
   EXPECT_EQ(Ask("HEAD", at, {}, "", 1).status, 404);
   EXPECT_EQ(Append(at, 1 << 20, std::string(1 << 20, 'x')).status, 404);
+}
+
+TEST_F(TusIntegrationTest, ACompleteUploadIsAnObjectThatTheGatewayCannotDelete) {
+  const std::string bytes = UploadBytes(300'000);
+  const std::string at = Create("stays", bytes.size());
+  ASSERT_EQ(Append(at, 0, bytes).status, 204);
+  const auto answer = Ask("DELETE", at);
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_EQ(ReasonOf(answer), "UPLOAD_COMPLETE");
+  EXPECT_TRUE(stack_.ObjectOf("alice", "stays") == bytes);
 }
 
 TEST_F(TusIntegrationTest, MetadataReachesTheObjectAndTheNextHead) {

@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/http/curl_client.h"
 #include "common/http/server.h"
+#include "common/http/split_client.h"
 #include "tests/support/loopback.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
