@@ -60,3 +60,19 @@ internal suspend fun BearerSource.proof(rejected: String?): String? = try {
 } catch (failed: Exception) {
     throw SluiceException.Fatal(Code.UNAUTHENTICATED, "PROOF_FAILED", "the app's source of JWTs failed", cause = failed)
 }
+
+/** One call with the source's proof; a JWT that the service refuses is asked for anew, once. Failures are [SluiceException]s. */
+internal suspend fun <T> BearerSource.proving(call: suspend (jwt: String?) -> T): T {
+    val jwt = proof(null)
+    val refused = try {
+        return call(jwt)
+    } catch (thrown: Exception) {
+        sluiceException(thrown) ?: throw thrown
+    }
+    if (refused.code != Code.UNAUTHENTICATED || jwt == null) throw refused
+    try {
+        return call(proof(jwt))
+    } catch (thrown: Exception) {
+        throw sluiceException(thrown) ?: thrown
+    }
+}
