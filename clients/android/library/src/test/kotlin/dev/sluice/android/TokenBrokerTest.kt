@@ -24,6 +24,7 @@ import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
 import kotlin.test.assertNotEquals
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.awaitCancellation
@@ -58,8 +59,8 @@ class TokenBrokerTest {
         server.shutdownNow()
     }
 
-    private fun issue(bearer: BearerSource) = runBlocking {
-        withTimeout(20.seconds) { TokenBroker(channel, bearer, 300.milliseconds).issueToken(IssueTokenRequest.getDefaultInstance()) }
+    private fun issue(deadline: Duration = 30.seconds, bearer: BearerSource) = runBlocking {
+        withTimeout(60.seconds) { TokenBroker(channel, bearer, deadline).issueToken(IssueTokenRequest.getDefaultInstance()) }
     }
 
     private fun jwt(subject: String) =
@@ -118,7 +119,7 @@ class TokenBrokerTest {
     @Test
     fun `a broker that does not answer is a retryable failure`() {
         answers += { awaitCancellation() }
-        assertEquals("SERVICE_SILENT", assertFailsWith<SluiceException.Retryable> { issue { "jwt" } }.reason)
+        assertEquals("SERVICE_SILENT", assertFailsWith<SluiceException.Retryable> { issue(300.milliseconds) { "jwt" } }.reason)
     }
 
     @Test
