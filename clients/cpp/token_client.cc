@@ -12,6 +12,7 @@
 
 #include "absl/strings/cord.h"
 #include "clients/cpp/broker_address.h"
+#include "clients/cpp/route_hint.h"
 #include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -73,6 +74,7 @@ struct TokenClient::Connection {
       : broker(std::move(address)),
         jwt(std::move(proof)),
         ticket(std::move(given)),
+        route(RouteHint(jwt.empty() ? ticket.Reveal() : jwt.Reveal())),
         stub(token::v1::TokenBroker::NewStub(channel)) {
     thread = std::thread([this] {
       void* tag = nullptr;
@@ -148,6 +150,7 @@ struct TokenClient::Connection {
     flight->context.set_deadline(std::chrono::system_clock::now() + deadline.Left());
     if (!jwt.empty()) flight->context.AddMetadata("authorization", "Bearer " + jwt.Reveal());
     if (!ticket.empty()) flight->context.AddMetadata("x-sluice-ticket", ticket.Reveal());
+    if (!route.empty()) flight->context.AddMetadata(kRouteHeader, route);
     flight->reader = (stub.get()->*method)(&flight->context, request, &queue);
     // Known before it can end, and ended only by the queue.
     const uint64_t number = in_flight->Add(*flight);
@@ -161,6 +164,7 @@ struct TokenClient::Connection {
   const std::string broker;
   const SecretString jwt;
   const SecretString ticket;
+  const std::string route;
   const std::unique_ptr<token::v1::TokenBroker::Stub> stub;
   grpc::CompletionQueue queue;
   const std::shared_ptr<InFlight> in_flight = std::make_shared<InFlight>();

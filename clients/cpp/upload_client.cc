@@ -12,6 +12,7 @@
 
 #include "absl/strings/cord.h"
 #include "clients/cpp/broker_address.h"
+#include "clients/cpp/route_hint.h"
 #include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -103,7 +104,10 @@ class UploadClient::Attempt {
   Attempt(UploadGateway::Stub& stub, const SecretString& jwt, std::function<void(uint64_t)> on_committed,
           std::function<void(const std::string&)> on_id)
       : on_committed_(std::move(on_committed)), on_id_(std::move(on_id)) {
-    if (!jwt.empty()) context_.AddMetadata("authorization", "Bearer " + jwt.Reveal());
+    if (!jwt.empty()) {
+      context_.AddMetadata("authorization", "Bearer " + jwt.Reveal());
+      context_.AddMetadata(kRouteHeader, RouteHint(jwt.Reveal()));
+    }
     stream_ = stub.Upload(&context_);
     reader_ = std::thread([this] { ReadAll(); });
   }

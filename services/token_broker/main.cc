@@ -5,22 +5,45 @@
 
 #include "common/base/end_signal.h"
 #include "common/base/file.h"
+#include "common/base/service_manager.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
 #include "services/token_broker/config_report.h"
 #include "services/token_broker/doctor.h"
 #include "services/token_broker/own_key.h"
+#include "services/token_broker/ram_policy.h"
 #include "services/token_broker/reloader.h"
 
 namespace {
 
 using sluice::telemetry::Severity;
 
+// The options of --print-ram-policy.
+struct RamOptions {
+  // Empty for none.
+  std::string part;
+  std::string role;
+  std::string identity = "user/sluice-broker";
+  std::string oidc_provider;
+  std::string service_account = "sluice:sluice-broker";
+};
+
 int Complain(const absl::Status& status, int code) {
   std::cerr << "sluice-broker: " << sluice::Reason(status) << ": " << sluice::FromAbsl(status.message())
             << "\n";
   return code;
+}
+
+int PrintRamPolicy(const RamOptions& options, const std::vector<sluice::broker::Grant>& grants) {
+  using sluice::broker::RamIdentity;
+  const auto identity =
+      RamIdentity::Parse(options.identity, options.oidc_provider, options.service_account, grants);
+  if (!identity.ok()) return Complain(identity.status(), 2);
+  const auto text = sluice::broker::DescribeRamPolicy(grants, *identity, options.part, options.role);
+  if (!text.ok()) return Complain(text.status(), 2);
+  std::cout << *text;
+  return 0;
 }
 
 }  // namespace
@@ -32,10 +55,24 @@ int main(int argc, char** argv) {
   std::string ports_file;
   bool check = false;
   bool doctor = false;
+  RamOptions ram;
   std::string output = "text";
   app.add_option("--config", config_path, "YAML of sluice.config.v1.TokenBrokerConfig")->required();
   app.add_flag("--check", check, "judge the config, print the grants, exit 0 or 2");
   app.add_flag("--doctor", doctor, "examine key, STS, roles and buckets with canaries, exit 0 or 1");
+  app.add_flag(
+      "--print-ram-policy{all}", ram.part,
+      "print as JSON what RAM needs for this config: all, ceiling, trust, broker or broker-trust, as in "
+      "--print-ram-policy=ceiling");
+  app.add_option("--ram-role", ram.role,
+                 "of --print-ram-policy=ceiling: which role, where there are several");
+  app.add_option("--ram-identity", ram.identity,
+                 "of --print-ram-policy: who the broker is, user/NAME, role/NAME or an ARN")
+      ->capture_default_str();
+  app.add_option("--oidc-provider", ram.oidc_provider,
+                 "of --ram-identity role/NAME: a pod's, by this provider; without it an ECS instance's");
+  app.add_option("--service-account", ram.service_account, "of --oidc-provider: NAMESPACE:NAME")
+      ->capture_default_str();
   app.add_option("--output", output, "of --doctor: text or json")->check(CLI::IsMember({"text", "json"}));
   app.add_option("--ports-file", ports_file, "where to write the ports as JSON once ready");
   try {
@@ -56,6 +93,7 @@ int main(int argc, char** argv) {
     std::cout << config_path << ": good\n";
     return 0;
   }
+  if (!ram.part.empty()) return PrintRamPolicy(ram, settings->grants);
   if (doctor) {
     const auto findings = broker::ExamineBroker(*settings, ProcessEnvironment(), SystemClock());
     std::cout << (output == "json" ? broker::ReportJson(findings) : broker::ReportText(findings));
@@ -95,9 +133,11 @@ int main(int argc, char** argv) {
 
   {
     broker::Reloader reloader(config_path, kept, *source, **broker, log);
+    TellServiceManager("READY=1");
     while (end.Await() == EndSignal::Came::kHangup) reloader.Ask();
   }
   const broker::Settings last = (*broker)->settings();
+  TellServiceManager("STOPPING=1");
   log.Write(Severity::kInfo, "draining",
             {{"wait_ms", last.drain_wait.count()}, {"grace_ms", last.drain_grace.count()}});
   (*broker)->AnnounceEnd();

@@ -17,7 +17,7 @@ using upload::v1::StartUploadRequest;
 
 constexpr size_t kMostMetadata = 8 * 1024;
 constexpr int kMostTags = 10;
-constexpr size_t kMostNote = 1024;
+constexpr size_t kMostNote = 2048;
 // Ours, on every object: what marks its upload, and, of the broker's, its authority.
 constexpr std::string_view kReserved[] = {"sluice-upload", "sluice-grant"};
 // An upload ends before its ticket, so that its parts can still be freed.
@@ -81,7 +81,7 @@ absl::Status CheckStart(const StartUploadRequest& request) {
   if (request.request_id().size() > 64 || !OnlyOf(request.request_id(), "._-", true))
     return Invalid("REQUEST_INVALID", "request_id", "request_id is at most 64 of letters, digits, . _ and -");
   if (request.note().size() > kMostNote)
-    return Invalid("METADATA_INVALID", "note", "what is kept with an upload is at most 1 KiB");
+    return Invalid("METADATA_INVALID", "note", "what is kept with an upload is at most 2 KiB");
   return CheckMetadata(request);
 }
 

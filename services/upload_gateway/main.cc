@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "common/base/end_signal.h"
 #include "common/base/file.h"
+#include "common/base/file_watcher.h"
+#include "common/base/service_manager.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/upload_gateway/config.h"
 #include "services/upload_gateway/gateway.h"
 
 namespace {
+
+// Files whose change calls for reading TLS again.
+std::vector<std::string> TlsFilesOf(const sluice::gateway::Settings& settings) {
+  std::vector<std::string> out;
+  for (const auto* listener : {&settings.grpc, &settings.http, &settings.admin}) {
+    if (!listener->tls) continue;
+    for (const std::string& file :
+         {listener->tls->cert_file, listener->tls->key_file, listener->tls->client_ca_file})
+      if (!file.empty()) out.push_back(file);
+  }
+  return out;
+}
 
 int Complain(const absl::Status& status, int code) {
   std::cerr << "sluice-gateway: " << sluice::FromAbsl(status.message()) << "\n";
@@ -63,6 +81,11 @@ int main(int argc, char** argv) {
     log.Write(Severity::kWarning, "ephemeral_keys", {{"meaning", "uploads end with this process"}});
   const auto drain_wait = settings->drain_wait;
   const auto drain_grace = settings->drain_grace;
+  FileWatcher watcher;
+  for (const std::string& file : TlsFilesOf(*settings)) {
+    const auto read_again = [](const auto&...) { kill(getpid(), SIGHUP); };
+    watcher.Watch(file, ReadFile(file).value_or(""), read_again, [] {});
+  }
   auto gateway = gateway::Gateway::Start(*std::move(settings), clock, log);
   if (!gateway.ok())
     return Complain(gateway.status(), gateway.status().code() == absl::StatusCode::kInvalidArgument ? 2 : 1);
@@ -77,6 +100,7 @@ int main(int argc, char** argv) {
     std::cerr << "sluice-gateway: cannot write " << ports_file << "\n";
     return 1;
   }
+  TellServiceManager("READY=1");
 
   while (end.Await() == EndSignal::Came::kHangup) {
     const absl::Status reloaded = (*gateway)->ReloadTls();
@@ -84,6 +108,8 @@ int main(int argc, char** argv) {
               reloaded.ok() ? "tls_reloaded" : "tls_refused",
               {{"why", std::string(FromAbsl(reloaded.message()))}});
   }
+  watcher.Stop();
+  TellServiceManager("STOPPING=1");
   log.Write(Severity::kInfo, "draining",
             {{"wait_ms", drain_wait.count()}, {"grace_ms", drain_grace.count()}});
   (*gateway)->AnnounceEnd();

@@ -270,7 +270,7 @@ class TusCall : public std::enable_shared_from_this<TusCall> {
     const std::string least = std::to_string(LeastEnd(facts, offset) - offset);
     return Fail(absl::StatusCode::kInvalidArgument, "CHUNK_TOO_SMALL",
                 "a body that is not the object's last stores nothing below " + least +
-                    " bytes here; use larger chunks, such as 1 MiB")
+                    " bytes here; use larger chunks")
         .With("least_bytes", least);
   }
 
@@ -319,6 +319,21 @@ class TusCall : public std::enable_shared_from_this<TusCall> {
   }
 
   void Abort() {
+    GetUploadRequest request;
+    request.set_upload_id(upload_id_);
+    api_.GetUpload(std::move(request), context_,
+                   [self = shared_from_this()](const absl::StatusOr<GetUploadResponse>& got) {
+                     // 204 would say that it is gone.
+                     if (!got.ok()) return self->Refuse(got.status());
+                     if (got->state() == upload::v1::UPLOAD_STATE_DONE) {
+                       return self->Refuse(Fail(absl::StatusCode::kPermissionDenied, "UPLOAD_COMPLETE",
+                                                "the object exists, and this service cannot delete it"));
+                     }
+                     self->AbortOpen();
+                   });
+  }
+
+  void AbortOpen() {
     AbortUploadRequest request;
     request.set_upload_id(upload_id_);
     api_.AbortUpload(std::move(request), context_,

@@ -17,7 +17,7 @@
 namespace sluice::gateway {
 namespace {
 
-constexpr size_t kMostMetadata = 1024;
+constexpr size_t kMostMetadata = 2048;
 
 Failure Malformed(const std::string& what) {
   return Fail(absl::StatusCode::kInvalidArgument, "REQUEST_MALFORMED", what);
@@ -125,7 +125,7 @@ absl::StatusOr<upload::v1::StartUploadRequest> ReadCreation(const http::Headers&
   ASSIGN_OR_RETURN(const auto metadata, Only(headers, "Upload-Metadata"));
   const std::string text(metadata.value_or(""));
   if (text.size() > kMostMetadata)
-    return Fail(absl::StatusCode::kInvalidArgument, "METADATA_INVALID", "Upload-Metadata is at most 1 KiB");
+    return Fail(absl::StatusCode::kInvalidArgument, "METADATA_INVALID", "Upload-Metadata is at most 2 KiB");
   ASSIGN_OR_RETURN(Pairs pairs, ReadPairs(text));
   upload::v1::StartUploadRequest out;
   out.set_note(text);

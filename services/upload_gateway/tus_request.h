@@ -31,7 +31,7 @@ absl::StatusOr<std::optional<BodyStream::Checksum>> ReadChecksum(const http::Hea
 // `crc64` (decimal) are fields of the same name; what else has a name of
 // `[a-z0-9-]` and a value of visible ASCII becomes metadata of the object; the rest is kept with the upload
 // alone, and all of it as its note. `INVALID_ARGUMENT`: `REQUEST_MALFORMED`, or `METADATA_INVALID` for more
-// than 1 KiB.
+// than 2 KiB.
 absl::StatusOr<upload::v1::StartUploadRequest> ReadCreation(const http::Headers& headers);
 
 // Of the vocabulary of tus where it has one, else the usual one.

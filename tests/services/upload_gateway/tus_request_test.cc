@@ -66,7 +66,7 @@ TEST(TusRequestTest, BrokenMetadataIsRefused) {
            Pair("crc64", "0x1"), Pair("crc64", "18446744073709551616")}) {
     EXPECT_THAT(Creation(text), FailsWith(absl::StatusCode::kInvalidArgument, "REQUEST_MALFORMED")) << text;
   }
-  EXPECT_THAT(Creation(Pair("a", std::string(1024, 'x'))),
+  EXPECT_THAT(Creation(Pair("a", std::string(2048, 'x'))),
               FailsWith(absl::StatusCode::kInvalidArgument, "METADATA_INVALID"));
 }
 
