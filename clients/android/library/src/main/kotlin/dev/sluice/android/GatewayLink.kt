@@ -27,16 +27,17 @@ internal class GatewayLink(
         val request = AbortUploadRequest.newBuilder().setUploadId(id).build()
         for (attempt in 1..attempts) {
             try {
-                replicas[attempt % replicas.size].stub
-                    .withDeadlineAfter(10, TimeUnit.SECONDS)
-                    .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(bearer.proof(null), upload.requestId)))
-                    .abortUpload(request)
+                bearer.proving { jwt ->
+                    replicas[attempt % replicas.size].stub
+                        .withDeadlineAfter(10, TimeUnit.SECONDS)
+                        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(jwt, upload.requestId)))
+                        .abortUpload(request)
+                }
                 return
-            } catch (thrown: Exception) {
-                val failure = sluiceException(thrown) ?: throw thrown
-                if (failure.reason == "UPLOAD_NOT_FOUND") return
-                if (failure !is SluiceException.Retryable || attempt == attempts) throw failure
-                delay(backoff.next(failure.retryAfter))
+            } catch (failed: SluiceException) {
+                if (failed.reason == "UPLOAD_NOT_FOUND") return
+                if (failed !is SluiceException.Retryable || attempt == attempts) throw failed
+                delay(backoff.next(failed.retryAfter))
             }
         }
     }
