@@ -2,11 +2,13 @@
 """The images, and deploy/docker/compose.yaml: its services run from the built images with its own commands, environment, mounts and restrictions.
 
 As root, after PREBUILT=1 deploy/docker/buildah.sh. No engine is needed: runc runs them, in a network of their own with nothing but loopback."""
+import atexit
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -38,7 +40,7 @@ class Network:
     """A network namespace with loopback alone, in which the ports of compose.yaml are free whatever runs on this machine."""
 
     def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"],
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"],
                                        stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "up\n"
         self.path = f"/proc/{self.holder.pid}/ns/net"
@@ -194,11 +196,11 @@ class ComposeFile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        atexit.register(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.network = Network()
-        cls.addClassCleanup(cls.network.close)
+        atexit.register(cls.network.close)
         cls.demo = Demo(cls.folder, cls.network)
-        cls.addClassCleanup(cls.demo.down)
+        atexit.register(cls.demo.down)  # also when the test is ended from outside
         cls.demo.up()
         password = re.search(r"password for minting.*: ([0-9a-f]+)", cls.demo.log("sandbox")).group(1)
         for audience in ("sluice", "sluice-gateway"):
@@ -259,4 +261,5 @@ class ComposeFile(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     unittest.main()
