@@ -21,14 +21,15 @@ internal class GatewayLink(
     val networks: StateFlow<Int>,
 ) {
     /** Frees what an upload has in OSS. */
-    suspend fun release(uploadId: String, attempts: Int = 4) {
+    suspend fun release(upload: SavedUpload, attempts: Int = 4) {
+        val id = upload.uploadId ?: return
         val backoff = Backoff(random)
-        val request = AbortUploadRequest.newBuilder().setUploadId(uploadId).build()
+        val request = AbortUploadRequest.newBuilder().setUploadId(id).build()
         for (attempt in 1..attempts) {
             try {
                 replicas[attempt % replicas.size].stub
                     .withDeadlineAfter(10, TimeUnit.SECONDS)
-                    .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(bearer.proof(null), null)))
+                    .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(bearer.proof(null), upload.requestId)))
                     .abortUpload(request)
                 return
             } catch (thrown: Exception) {
@@ -41,9 +42,9 @@ internal class GatewayLink(
     }
 
     /** The same where it does not matter if it cannot be done: what is left expires by itself. */
-    suspend fun tryToRelease(uploadId: String) {
+    suspend fun tryToRelease(upload: SavedUpload) {
         try {
-            release(uploadId, attempts = 1)
+            release(upload, attempts = 1)
         } catch (_: SluiceException) {
             return
         }

@@ -87,7 +87,7 @@ internal class UploadRun(
             return
         }
         // What was begun of something else serves nobody.
-        before?.uploadId?.let { link.tryToRelease(it) }
+        before?.let { link.tryToRelease(it) }
         keep(SavedUpload(UUID.randomUUID().toString(), fingerprint))
     }
 
@@ -216,7 +216,7 @@ internal class UploadRun(
             "CHECKSUM_MISMATCH" -> if (++spoiled > MOST_SPOILED) throw failed
             "OFFSET_GAP" -> Unit
             "SOURCE_CHANGED", "SIZE_EXCEEDED", "SIZE_UNMET" -> {
-                upload.uploadId?.let { link.tryToRelease(it) }
+                link.tryToRelease(upload)
                 saved.remove()
                 throw failed
             }
