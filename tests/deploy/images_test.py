@@ -218,6 +218,18 @@ class ComposeFile(unittest.TestCase):
             self.sluice("download", f"by-{via}", "-o", self.folder / f"back-{via}")
             self.assertEqual((self.folder / f"back-{via}").read_bytes(), (self.folder / "file").read_bytes())
 
+    def test_compose_itself_reads_the_file_as_this_test_does(self):
+        # Debian's docker-compose, which needs no engine for this and is older than the file's `name`.
+        text = re.sub(r"(?m)^name: .*\n", "", COMPOSE.read_text(encoding="utf-8"))
+        read = yaml.safe_load(run("docker-compose", "--project-name", "sluice-demo", "--project-directory", COMPOSE.parent, "--file", "-", "config", input=text))
+        self.assertEqual(set(read["services"]), set(self.demo.services))
+        for name, service in self.demo.services.items():
+            theirs = read["services"][name]
+            for word in set(service) - {"build", "volumes", "ports", "healthcheck"}:
+                self.assertEqual(theirs[word], service[word], f"{name} {word}")
+            self.assertEqual([port.removesuffix("/tcp") for port in theirs.get("ports", [])], service.get("ports", []), name)
+            self.assertEqual([volume.split(":")[1:2] for volume in theirs.get("volumes", [])], [volume.split(":")[1:2] for volume in service.get("volumes", [])])
+
     def test_every_service_is_hardened_and_every_port_is_of_this_machine_alone(self):
         for name, service in self.demo.services.items():
             self.assertTrue(service["read_only"], name)
