@@ -152,6 +152,7 @@ cat > "$RUN/env" << ENV
 export SLUICE_GATEWAY=127.0.0.1:$FIRST_GATEWAY SLUICE_GATEWAY_JWT_FILE=$SLUICE_GATEWAY_JWT_FILE
 export PATH="$BIN:\$PATH" SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$SLUICE_JWT_FILE SLUICE_HTTP=http://$HOST:$BROKER_HTTP_PORT SLUICE_IDENTITY=http://$HOST:$IDENTITY_PORT
 ENV
+[ -z "${PAGE_PORT:-}" ] || echo "Open http://$HOST:$PAGE_PORT/ in a browser."
 cat << TRY
 Try by hand, in another terminal (alice's JWT lasts an hour):
   . build/demo/env

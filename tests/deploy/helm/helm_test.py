@@ -34,12 +34,16 @@ class EveryValueFile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.rendered = {name: render(name) for name in chart.VALUES}
+        cls.at = "all value files"
 
     def each(self, *kinds):
         for name, rendered in self.rendered.items():
             for one in of_kind(rendered, *kinds) if kinds else rendered:
-                with self.subTest(values=name, object=f"{one['kind']} {one['metadata']['name']}"):
-                    yield rendered, one
+                self.at = f"{name}, {one['kind']} {one['metadata']['name']}"
+                yield rendered, one
+
+    def _formatMessage(self, msg, standard):
+        return f"{self.at}: {super()._formatMessage(msg, standard)}"
 
     def test_there_are_the_four(self):
         self.assertEqual(set(self.rendered), {"minimal", "production", "broker-only", "kind/dev"})
