@@ -17,10 +17,11 @@ fi
 
 mkdir -p "$AT"
 if [ ! -s "$BASE" ]; then
-  mmdebstrap --quiet --format=tar --variant=minbase --aptopt='Acquire::Languages "none"' \
+  mmdebstrap --quiet --format=tar --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$BASE.new"
   mv "$BASE.new" "$BASE"
+  on_images rmi --force localhost/sluice-base > /dev/null 2>&1 || true
 fi
 [ "${1:-}" != base ] || exit 0
 if ! on_images inspect localhost/sluice-base > /dev/null 2>&1; then
