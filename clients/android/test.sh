@@ -6,6 +6,8 @@ built=../../build/android
 rm -rf "$built"/*/surefire-reports
 status=0
 mvn -B -nsu package || status=$?
+# Whatever Maven did to the colours, the line that counts begins a line.
+echo
 
 # For whoever counts: what the reports of all modules say, of `tests`, `failures`, `errors` or `skipped`.
 count() { { cat "$built"/*/surefire-reports/TEST-*.xml 2> /dev/null || true; } | sed -nE "s/.*<testsuite .* $1=\"([0-9]+)\".*/\1/p" | awk '{sum += $1} END {print sum + 0}'; }

@@ -63,6 +63,12 @@ start_all() {
   broker   gRPC $1:$BROKER_GRPC_PORT   HTTP http://$1:$BROKER_HTTP_PORT   admin http://127.0.0.1:$BROKER_ADMIN_PORT
   gateway  gRPC $1:$FIRST_GATEWAY   tus http://$1:$FIRST_GATEWAY_HTTP/files/   admin http://127.0.0.1:$FIRST_GATEWAY_ADMIN
 PORTS
+  # `./dev demo` builds it where the npm registry answers.
+  if [ -f clients/web/dist/page/index.html ]; then
+    PAGE_PORT=${PAGE_PORT:-$(free_port 9005)}
+    start_page "$1" "$2"
+    echo "  page     http://$1:$PAGE_PORT/"
+  fi
 }
 # The official SDK's steps; OSS's own answers.
 sdk() {
@@ -126,6 +132,14 @@ echo "  byte-equal"
 title "7. A token after its end (the sandbox's clock moves 61 minutes): OSS refuses"
 sdk expired
 
+title "8. The page for browsers: sign in, upload in four ways, pause, resume, thumbnails"
+if [ -n "${PAGE_PORT:-}" ]; then
+  curl -fsS "http://127.0.0.1:$PAGE_PORT/" | grep -q '<title>Sluice' || fail "the page is not served"
+  echo "  served at http://127.0.0.1:$PAGE_PORT/"
+else
+  echo "  skipped: the page was not built, the npm registry did not answer"
+fi
+
 title "The demo did its job"
 if (( ONCE )); then exit 0; fi
 # Afresh: the clock is right again, and with --host everything is bound to and named by that address.
@@ -138,6 +152,7 @@ cat > "$RUN/env" << ENV
 export SLUICE_GATEWAY=127.0.0.1:$FIRST_GATEWAY SLUICE_GATEWAY_JWT_FILE=$SLUICE_GATEWAY_JWT_FILE
 export PATH="$BIN:\$PATH" SLUICE_BROKER=127.0.0.1:$BROKER_GRPC_PORT SLUICE_JWT_FILE=$SLUICE_JWT_FILE SLUICE_HTTP=http://$HOST:$BROKER_HTTP_PORT SLUICE_IDENTITY=http://$HOST:$IDENTITY_PORT
 ENV
+[ -z "${PAGE_PORT:-}" ] || echo "Open http://$HOST:$PAGE_PORT/ in a browser."
 cat << TRY
 Try by hand, in another terminal (alice's JWT lasts an hour):
   . build/demo/env

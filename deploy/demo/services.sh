@@ -116,6 +116,28 @@ start_gateway() {
   GATEWAY_ADMIN_PORT=$(port_of "$RUN/$name.ports" admin)
 }
 
+# start_page HOST LISTEN: the page of clients/web, told where everything is. After start_gateway. Takes PAGE_PORT (0 for a free one) and sets
+# it to what it got.
+start_page() {
+  rm -f "$RUN/page.ports"
+  cat > "$RUN/page.json" << JSON
+{
+  "brokerUrl": "http://$1:$BROKER_HTTP_PORT",
+  "gatewayUrl": "http://$1:$GATEWAY_HTTP_PORT",
+  "identityUrl": "http://$1:$IDENTITY_PORT",
+  "ossUrl": "http://$1:$OSS_PORT",
+  "grant": "editors",
+  "claims": {"role": "editor"},
+  "identityAsksPassword": $([ -z "$SANDBOX_PASSWORD" ] && echo false || echo true)
+}
+JSON
+  node clients/web/serve.mjs --config "$RUN/page.json" --listen "$2" --port "${PAGE_PORT:-0}" --ports-file "$RUN/page.ports" \
+    > "$RUN/page.log" 2>&1 &
+  SERVICE_PIDS+=($!)
+  await_ports "$RUN/page.ports" $! page
+  PAGE_PORT=$(port_of "$RUN/page.ports" page)
+}
+
 # mint SUBJECT [AUDIENCE]: a JWT of the sandbox's identity provider.
 mint() {
   local login=()

@@ -5,6 +5,7 @@
 #include "common/base/end_signal.h"
 #include "common/base/file.h"
 #include "common/base/host.h"
+#include "common/base/service_manager.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/sandbox/password.h"
@@ -94,6 +95,7 @@ int main(int argc, char** argv) {
     return 1;
   }
 
+  TellServiceManager("READY=1");
   end.Await();
   running.Stop();
   return 0;

@@ -5,6 +5,7 @@
 
 #include "common/base/end_signal.h"
 #include "common/base/file.h"
+#include "common/base/service_manager.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/token_broker/broker.h"
@@ -132,9 +133,11 @@ int main(int argc, char** argv) {
 
   {
     broker::Reloader reloader(config_path, kept, *source, **broker, log);
+    TellServiceManager("READY=1");
     while (end.Await() == EndSignal::Came::kHangup) reloader.Ask();
   }
   const broker::Settings last = (*broker)->settings();
+  TellServiceManager("STOPPING=1");
   log.Write(Severity::kInfo, "draining",
             {{"wait_ms", last.drain_wait.count()}, {"grace_ms", last.drain_grace.count()}});
   (*broker)->AnnounceEnd();

@@ -166,7 +166,9 @@ void Api::Find(const std::string& upload_id, const Known& caller, const rpc::Cal
                Done<Found> done) {
   const auto oss = Open(upload_id, caller, context);
   if (!oss.ok()) return done(oss.status());
-  LookUp(*oss, std::move(done));
+  parts_.streams.live.AwaitLeft(
+      IdentityOf((*oss)->upload()),
+      [this, oss = *oss, done = std::move(done)]() mutable { LookUp(oss, std::move(done)); });
 }
 
 void Api::TakeOver(const std::string& upload_id, const Known& caller, const rpc::CallContext& context,

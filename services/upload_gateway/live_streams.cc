@@ -58,6 +58,11 @@ void LiveStreams::TakeOver(const std::string& identity, absl::AnyInvocable<void(
   done();
 }
 
+void LiveStreams::AwaitLeft(const std::string& identity, absl::AnyInvocable<void()> done) {
+  if (const auto stream = Find(identity)) return stream->AwaitLeft(std::move(done));
+  done();
+}
+
 void LiveStreams::EndUpload(const std::string& identity, const absl::Status& why) {
   if (const auto stream = Find(identity)) stream->End(why);
 }

@@ -31,6 +31,9 @@ class LiveStreams {
   // Before a newer stream looks how far the upload is: `done` when the one that is here has let go, within a
   // second; at once where there is none.
   void TakeOver(const std::string& identity, absl::AnyInvocable<void()> done);
+  // Before somebody is told how far the upload is: `done` when a stream whose client is gone has stored what
+  // it could, or within a second; at once where there is none, or its client is still there.
+  void AwaitLeft(const std::string& identity, absl::AnyInvocable<void()> done);
   // The upload was aborted: its stream here, if there is one, ends.
   void EndUpload(const std::string& identity, const absl::Status& why);
 

@@ -12,6 +12,7 @@
 #include "common/base/end_signal.h"
 #include "common/base/file.h"
 #include "common/base/file_watcher.h"
+#include "common/base/service_manager.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "services/upload_gateway/config.h"
@@ -99,6 +100,7 @@ int main(int argc, char** argv) {
     std::cerr << "sluice-gateway: cannot write " << ports_file << "\n";
     return 1;
   }
+  TellServiceManager("READY=1");
 
   while (end.Await() == EndSignal::Came::kHangup) {
     const absl::Status reloaded = (*gateway)->ReloadTls();
@@ -107,6 +109,7 @@ int main(int argc, char** argv) {
               {{"why", std::string(FromAbsl(reloaded.message()))}});
   }
   watcher.Stop();
+  TellServiceManager("STOPPING=1");
   log.Write(Severity::kInfo, "draining",
             {{"wait_ms", drain_wait.count()}, {"grace_ms", drain_grace.count()}});
   (*gateway)->AnnounceEnd();

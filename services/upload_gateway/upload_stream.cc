@@ -97,6 +97,22 @@ void UploadStream::Yield(absl::AnyInvocable<void()> done) {
   });
 }
 
+void UploadStream::AwaitLeft(absl::AnyInvocable<void()> done) {
+  Run([done = std::move(done)](UploadStream& self) mutable {
+    if (self.ended_ || !self.gone_) return done();
+    const auto once = std::make_shared<absl::AnyInvocable<void()>>(std::move(done));
+    const auto tell = [weak = self.weak_from_this(), once] {
+      const auto alive = weak.lock();
+      if (alive == nullptr) return;
+      alive->Run([once](UploadStream&) {
+        if (*once) std::exchange(*once, nullptr)();
+      });
+    };
+    self.successors_.push_back(tell);
+    self.tools_.timers.After(kYield, tell);
+  });
+}
+
 void UploadStream::FinishYield() {
   if (ended_ || !yielding_) return;
   const bool under_way = making_ || progress_.parts_in_flight() > 0;

@@ -73,6 +73,8 @@ class UploadStream : public std::enable_shared_from_this<UploadStream> {
   // Takes no more bytes, and ends as StreamReplaced() when OSS has answered what is under way, or soon;
   // `done` then, or at once where it has ended. Whoever comes next finds all that this stream has sent.
   void Yield(absl::AnyInvocable<void()> done);
+  // Where the client is gone: `done` when this stream has stored what it could, or soon. Else at once.
+  void AwaitLeft(absl::AnyInvocable<void()> done);
   // Takes no more bytes; stores what fills slots, then tells the client to go elsewhere.
   void Drain();
   // Ends with `STREAM_STALLED` where the client keeps others waiting.

@@ -183,6 +183,19 @@ TEST_F(TusIntegrationTest, ABodyThatIsCutKeepsWhatFilledItsSlots) {
   EXPECT_TRUE(stack_.ObjectOf("alice", "cut") == bytes);
 }
 
+TEST_F(TusIntegrationTest, AHeadRightAfterACutWaitsForWhatIsOnItsWayToOss) {
+  ASSERT_TRUE(stack_.sandbox().faults().Arm("service=oss&operation=part&kind=latency&value=300ms").ok());
+  const std::string bytes = UploadBytes(2 << 20);
+  const std::string at = Create("cut-slowly", bytes.size());
+  const std::string request =
+      "PATCH " + at + " HTTP/1.1\r\nHost: h\r\nTus-Resumable: 1.0.0\r\nAuthorization: Bearer " + alice_ +
+      "\r\nContent-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: " +
+      std::to_string(bytes.size()) + "\r\n\r\n" + bytes.substr(0, 1'000'000);
+  EXPECT_EQ(sluice::testing::RawExchange(static_cast<uint16_t>(stack_.gateway().http_port()), request), "");
+  // Three slots in full, all of them under way at once.
+  EXPECT_EQ(OffsetOf(at), std::to_string(3 * (256 << 10)));
+}
+
 TEST_F(TusIntegrationTest, WhatIsWhollyStoredAndLacksItsCompletionIsCompletedByHead) {
   const std::string bytes = UploadBytes(1 << 20);
   const auto stub = stack_.Stub();

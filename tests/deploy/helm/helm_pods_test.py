@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ import urllib.request
 
 import authority
 import chart
+import ingress
 import pods
 from chart import find, of_kind, render
 
@@ -200,8 +202,17 @@ class Production(Cluster):
 
     def calls(self, broker):
         """How many tokens a replica was asked for."""
-        return sum(float(line.rsplit(" ", 1)[1]) for line in broker.get("admin", "/metrics")[1].splitlines()
-                   if line.startswith("sluice_requests_total") and "IssueToken" in line)
+        return self.metric(broker, r'sluice_requests_total\{.*method="IssueToken"')
+
+    def metric(self, pod, pattern):
+        """The sum of all series that begin so."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in pod.get("admin", "/metrics")[1].splitlines() if re.match(pattern, line))
+
+    def stored(self, gateway):
+        return self.metric(gateway, "sluice_upload_stored_bytes_total")
+
+    def streams(self, gateway):
+        return self.metric(gateway, "sluice_upload_streams")
 
     def test_a_token_and_an_upload_through_envoy(self):
         token = self.sluice("--output", "json", "token", **self.environment)
@@ -246,27 +257,87 @@ class Production(Cluster):
         self.assertEqual(refused.returncode, 1, refused.stderr)
         self.assertIn("TOKEN_REJECTED", refused.stderr)
 
-    def test_an_upload_goes_on_when_its_gateway_is_rolled(self):
+    def begin_upload(self, subject, environment=None):
+        """A long upload, its process, and the gateway that has it; through Envoy, unless told otherwise."""
         file = self.picture(48 << 20)
         # Slow parts, so that there is a middle to be in.
-        self.sandbox_call("admin", "/faults?service=oss&kind=latency&value=300ms&operation=part", method="POST")
+        self.sandbox_call("admin", "/faults?service=oss&kind=latency&value=1s&operation=part", method="POST")
         self.addCleanup(self.sandbox_call, "admin", "/faults", method="DELETE")
-        broker_jwt, gateway_jwt = self.jwt_files("dave")
+        broker_jwt, gateway_jwt = self.jwt_files(subject)
         upload = subprocess.Popen([BIN / "sluice", "--jwt-file", broker_jwt, "--gateway-jwt-file", gateway_jwt, "--allow-http", "upload", file,
                                    "--to", "rolled.bin", "--via", "gateway"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment})
+                                  env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **(environment or self.environment)})
+        before = {pod: self.stored(pod) for pod in self.gateways}
+        gateway = pods.until("a gateway has stored some of it", 60,
+                             lambda: [pod for pod in self.gateways if self.stored(pod) > before[pod] and self.streams(pod) == 1])[0]
+        return file, upload, gateway
 
-        def serving():
-            return [pod for pod in self.gateways if (found := re.search(r"(?m)^sluice_upload_received_bytes_total\S* (\S+)", pod.get("admin", "/metrics")[1]))
-                    and float(found[1]) > (6 << 20) and re.search(r"(?m)^sluice_upload_streams 1", pod.get("admin", "/metrics")[1])]
-        old = pods.until("a gateway has the upload", 30, serving)[0]
-        self.gateways.append(self.start("gateway").await_ready())
-        self.assertIsNone(upload.poll(), "the upload was over before the rollout began")
-        self.gateways.remove(old)
-        self.assert_ends_well(old)
+    def end_upload(self, file, upload, subject, environment=None):
         said, _ = upload.communicate(timeout=120)
         self.assertEqual(upload.returncode, 0, said)
-        self.assert_stored(file, "rolled.bin", subject="dave", **self.environment)
+        self.assert_stored(file, "rolled.bin", subject=subject, **(environment or self.environment))
+
+    def test_an_upload_goes_on_when_its_gateway_is_rolled(self):
+        file, upload, old = self.begin_upload("dave")
+        self.gateways.append(self.start("gateway").await_ready())
+        self.gateways.remove(old)
+        self.assertIsNone(upload.poll(), "the upload was over before the rollout")
+        self.assert_ends_well(old)
+        self.end_upload(file, upload, "dave")
+        self.assertIn('"draining"', old.text())
+
+    def test_an_upload_goes_on_when_envoy_is_rolled(self):
+        file, upload, _ = self.begin_upload("frank")
+        old, fresh = self.proxy, self.start("proxy").await_ready()
+        self.node.names[PUBLIC] = fresh.ip
+        self.node.publish()
+        type(self).proxy = fresh
+        self.assertIsNone(upload.poll(), "the upload was over before the rollout")
+        self.assert_ends_well(old)
+        self.end_upload(file, upload, "frank")
+
+    def endpoints(self, service, port):
+        of = {"sluice-broker": self.brokers, "sluice-gateway": self.gateways}[service]
+        return [f"{pod.ip}:{pod.port(port)}" for pod in of]
+
+    def behind_ingress(self, change=lambda objects: objects):
+        """The environment of a client whose requests go through nginx as the example of ingress-nginx configures it."""
+        objects = change(chart.objects((chart.ROOT / "deploy/helm/examples/ingress-nginx.yaml").read_text()))
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        controller = ingress.Controller(objects, self.endpoints, 9443, self.secrets["sluice-proxy-tls"], folder)
+        self.addCleanup(controller.end)
+        self.node.names[PUBLIC] = f"{pods.NETWORK}.1"
+        self.node.publish()
+        self.addCleanup(self.node.publish)
+        self.addCleanup(self.node.names.update, {PUBLIC: self.proxy.ip})
+        return {**self.environment, **{name: f"https://{PUBLIC}:9443" for name in ("SLUICE_BROKER", "SLUICE_GATEWAY")}}
+
+    def resumed(self):
+        return sum(self.metric(gateway, "sluice_upload_resumed_total") for gateway in self.gateways)
+
+    @unittest.skipUnless(ingress.NGINX, "nginx is not here")
+    def test_the_ingress_example_holds_a_stream_that_is_large_and_silent_for_more_than_a_minute(self):
+        environment, before = self.behind_ingress(), self.resumed()
+        file, upload, gateway = self.begin_upload("grace", environment)
+        upload.send_signal(signal.SIGSTOP)
+        # The defaults cut at 60 s, so a claim about them takes that long.
+        silent_until = time.monotonic() + 66
+        pods.until("more than a minute of silence", 90, lambda: time.monotonic() > silent_until)
+        upload.send_signal(signal.SIGCONT)
+        self.end_upload(file, upload, "grace", environment)
+        self.assertEqual(self.resumed(), before)
+
+    @unittest.skipUnless(ingress.NGINX, "nginx is not here")
+    def test_without_its_annotations_an_ingress_cuts_the_stream(self):
+        def bare(objects):
+            for one in of_kind(objects, "Ingress"):
+                one["metadata"]["annotations"] = {name: value for name, value in one["metadata"]["annotations"].items() if name.endswith("backend-protocol")}
+            return [one for one in objects if one["kind"] != "ConfigMap"]
+        environment, before = self.behind_ingress(bare), self.resumed()
+        _, upload, _ = self.begin_upload("heidi", environment)
+        self.addCleanup(upload.communicate)
+        self.addCleanup(upload.kill)
+        pods.until("the client has come back for a stream that was cut", 60, lambda: self.resumed() > before)
 
     def test_renewed_certificates_are_shown_without_a_restart(self):
         renewed = authority.issue_all(self.rendered, self.private, self.public)
@@ -312,8 +383,8 @@ class Config(Cluster):
     """The programs' own judgement of every rendered config."""
 
     def test_check_accepts_the_config_of_every_value_file(self):
-        for values in chart.VALUES:
-            rendered = render(values)
+        for values, *settings in (*((name,) for name in chart.VALUES), ("minimal", "listenHost=[::]")):
+            rendered = render(values, *settings)
             private = authority.Authority("private")
             self.addCleanup(private.end)
             secrets = {one: {**private.issue({"dnsNames": ["x"], "usages": ["server auth", "client auth"]})}
@@ -325,7 +396,7 @@ class Config(Cluster):
                 name = deployment["metadata"]["name"].removeprefix("sluice-")
                 if name not in ("broker", "gateway"):
                     continue
-                with self.subTest(values=values, program=name):
+                with self.subTest(values=values, settings=settings, program=name):
                     container = chart.container(deployment)
                     container["args"] = [*container["args"], "--check"]
                     pod = self.node.start(deployment, rendered, secrets, lambda audience, account: "a.b.c")

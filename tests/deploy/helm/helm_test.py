@@ -34,12 +34,16 @@ class EveryValueFile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.rendered = {name: render(name) for name in chart.VALUES}
+        cls.at = "all value files"
 
     def each(self, *kinds):
         for name, rendered in self.rendered.items():
             for one in of_kind(rendered, *kinds) if kinds else rendered:
-                with self.subTest(values=name, object=f"{one['kind']} {one['metadata']['name']}"):
-                    yield rendered, one
+                self.at = f"{name}, {one['kind']} {one['metadata']['name']}"
+                yield rendered, one
+
+    def _formatMessage(self, msg, standard):
+        return f"{self.at}: {super()._formatMessage(msg, standard)}"
 
     def test_there_are_the_four(self):
         self.assertEqual(set(self.rendered), {"minimal", "production", "broker-only", "kind/dev"})
@@ -270,6 +274,10 @@ class Chart(unittest.TestCase):
         volumes = {volume["name"]: volume for volume in pod(find(rendered, "Deployment", "sluice-broker"))["spec"]["volumes"]}
         self.assertEqual(volumes["deny"], {"name": "deny", "configMap": {"name": "sluice-deny"}})
         self.assertEqual(self.checksum(), self.checksum("broker.denyList.configMapName=mine"))
+        rendered = render("minimal", "broker.denyList.secretName=mine")
+        volumes = {volume["name"]: volume for volume in pod(find(rendered, "Deployment", "sluice-broker"))["spec"]["volumes"]}
+        self.assertEqual(volumes["deny"]["secret"]["secretName"], "mine")
+        self.assertFalse([one for one in of_kind(rendered, "ConfigMap") if one["metadata"]["name"] == "sluice-deny"])
 
     def test_the_share_of_sts_shrinks_as_more_replicas_may_run(self):
         def share(*settings):
@@ -346,11 +354,10 @@ class Chart(unittest.TestCase):
         self.assertRegex(environment["ALIBABA_CLOUD_OIDC_PROVIDER_ARN"], "^acs:ram::.*oidc-provider/")
 
     def test_alerts_are_taken_from_a_rules_file_of_prometheus(self):
-        rules = chart.FETCHED / "rules.yaml"
-        rules.write_text("groups: [{name: g, rules: [{alert: A, expr: 'up == 0', for: 5m, labels: {severity: page}}]}]\n")
+        rules = chart.ROOT / "deploy/monitoring/alerts.yaml"
         rendered = render("production", "prometheusRule.enabled=true", more=["--set-file", f"prometheusRule.rules={rules}"])
         rule = find(rendered, "PrometheusRule", "sluice")
-        self.assertEqual(rule["spec"]["groups"][0]["rules"][0]["alert"], "A")
+        self.assertEqual(rule["spec"], yaml.safe_load(rules.read_text()))
         self.assertEqual(kubernetes(NEWEST).faults(rule), [])
 
     def test_two_releases_in_one_namespace_do_not_meet(self):

@@ -10,14 +10,7 @@
 {{- $own := dict "listen" (dict "grpc" $grpc "http" $http "admin" (dict "address" (printf "%s:9091" $host))) -}}
 {{- $_ := set $own "drain" (dict "wait" (printf "%ds" (int .Values.gateway.drain.waitSeconds)) "grace" (printf "%ds" (int .Values.gateway.drain.graceSeconds))) -}}
 {{- $broker := dict "ca_file" "/etc/sluice/broker/ca.crt" "cert_file" "/etc/sluice/broker/tls.crt" "key_file" "/etc/sluice/broker/tls.key" -}}
-{{- if .Values.gateway.broker.address -}}
-{{- $_ := set $broker "address" .Values.gateway.broker.address -}}
-{{- with .Values.gateway.broker.serverName -}}
-{{- $_ := set $broker "server_name" . -}}
-{{- end -}}
-{{- else -}}
 {{- $_ := set $broker "address" (printf "%s:50053" (include "sluice.host" (list . "broker-pods"))) -}}
-{{- end -}}
 {{- $_ := set $own "broker" $broker -}}
 {{- if .Values.development -}}
 {{- $_ := set $own "development" true -}}

@@ -14,7 +14,17 @@ cluster_type:
 connect_timeout: 2s
 lb_policy: RING_HASH
 common_lb_config: {healthy_panic_threshold: {value: 0}}
-outlier_detection: {consecutive_5xx: 5, interval: 5s, base_ejection_time: 10s, max_ejection_percent: 50}
+# A pod that cannot be reached is left alone for a while. What it answers counts for nothing: with STS away all of them say 503.
+outlier_detection:
+  split_external_local_origin_errors: true
+  consecutive_local_origin_failure: 3
+  enforcing_consecutive_5xx: 0
+  enforcing_consecutive_gateway_failure: 0
+  enforcing_success_rate: 0
+  enforcing_local_origin_success_rate: 0
+  interval: 5s
+  base_ejection_time: 10s
+  max_ejection_percent: 50
 circuit_breakers:
   thresholds: [{max_connections: {{ $root.Values.proxy.maxConnections }}, max_pending_requests: {{ $root.Values.proxy.maxConnections }}, max_requests: {{ $root.Values.proxy.maxConnections }}}]
 upstream_connection_options: {tcp_keepalive: {keepalive_time: 60, keepalive_interval: 10, keepalive_probes: 3}}

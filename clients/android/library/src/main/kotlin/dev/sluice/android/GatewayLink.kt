@@ -21,29 +21,31 @@ internal class GatewayLink(
     val networks: StateFlow<Int>,
 ) {
     /** Frees what an upload has in OSS. */
-    suspend fun release(uploadId: String, attempts: Int = 4) {
+    suspend fun release(upload: SavedUpload, attempts: Int = 4) {
+        val id = upload.uploadId ?: return
         val backoff = Backoff(random)
-        val request = AbortUploadRequest.newBuilder().setUploadId(uploadId).build()
+        val request = AbortUploadRequest.newBuilder().setUploadId(id).build()
         for (attempt in 1..attempts) {
             try {
-                replicas[attempt % replicas.size].stub
-                    .withDeadlineAfter(10, TimeUnit.SECONDS)
-                    .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(bearer.proof(null), null)))
-                    .abortUpload(request)
+                bearer.proving { jwt ->
+                    replicas[attempt % replicas.size].stub
+                        .withDeadlineAfter(10, TimeUnit.SECONDS)
+                        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(jwt, upload.requestId)))
+                        .abortUpload(request)
+                }
                 return
-            } catch (thrown: Exception) {
-                val failure = sluiceException(thrown) ?: throw thrown
-                if (failure.reason == "UPLOAD_NOT_FOUND") return
-                if (failure !is SluiceException.Retryable || attempt == attempts) throw failure
-                delay(backoff.next(failure.retryAfter))
+            } catch (failed: SluiceException) {
+                if (failed.reason == "UPLOAD_NOT_FOUND") return
+                if (failed !is SluiceException.Retryable || attempt == attempts) throw failed
+                delay(backoff.next(failed.retryAfter))
             }
         }
     }
 
     /** The same where it does not matter if it cannot be done: what is left expires by itself. */
-    suspend fun tryToRelease(uploadId: String) {
+    suspend fun tryToRelease(upload: SavedUpload) {
         try {
-            release(uploadId, attempts = 1)
+            release(upload, attempts = 1)
         } catch (_: SluiceException) {
             return
         }

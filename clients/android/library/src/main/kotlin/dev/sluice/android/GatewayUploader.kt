@@ -70,8 +70,7 @@ public class GatewayUploader(
     /** Frees what the upload under [name] has in OSS, and forgets it. Cancel its collection first. Repeating it is fine. */
     public suspend fun abort(name: String) {
         val saved = SavedUploads(store, name, io)
-        val id = saved.load()?.uploadId
-        if (id != null) link.release(id)
+        saved.load()?.let { link.release(it) }
         saved.remove()
     }
 

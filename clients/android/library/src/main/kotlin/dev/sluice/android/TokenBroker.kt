@@ -13,7 +13,6 @@ import dev.sluice.token.v1.SignUrlResponse
 import dev.sluice.token.v1.TokenBrokerGrpcKt.TokenBrokerCoroutineStub
 import dev.sluice.token.v1.UrlMethod
 import io.grpc.Channel
-import io.grpc.Status.Code
 import io.grpc.stub.MetadataUtils
 import java.util.concurrent.TimeUnit
 import kotlin.time.Duration
@@ -51,20 +50,10 @@ public class TokenBroker(
                 .build(),
         ).getUrls(0).url
 
-    private suspend fun <T> call(method: suspend (TokenBrokerCoroutineStub) -> T): T {
-        var rejected: String? = null
-        while (true) {
-            val jwt = bearer.proof(rejected)
-            try {
-                return method(
-                    stub.withDeadlineAfter(deadline.inWholeMilliseconds, TimeUnit.MILLISECONDS)
-                        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(jwt, subjectOf(jwt)))),
-                )
-            } catch (thrown: Exception) {
-                val failure = sluiceException(thrown) ?: throw thrown
-                if (failure.code != Code.UNAUTHENTICATED || jwt == null || rejected != null) throw failure
-                rejected = jwt
-            }
-        }
+    private suspend fun <T> call(method: suspend (TokenBrokerCoroutineStub) -> T): T = bearer.proving { jwt ->
+        method(
+            stub.withDeadlineAfter(deadline.inWholeMilliseconds, TimeUnit.MILLISECONDS)
+                .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(callHeaders(jwt, subjectOf(jwt)))),
+        )
     }
 }

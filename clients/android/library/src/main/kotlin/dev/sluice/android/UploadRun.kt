@@ -69,9 +69,10 @@ internal class UploadRun(
         } catch (_: NetworkChanged) {
             link.replicas.forEach(Replica::reconnect)
             backoff.reset()
+            if (outOfPatience()) throw stalled()
         } catch (failed: SluiceException) {
             val wait = afterFailure(failed)
-            if (link.clock.elapsed() - lastStored + wait >= link.options.patience) throw failed
+            if (outOfPatience(wait)) throw failed
             // Another network ends the wait as well as the clock.
             withTimeoutOrNull(wait) { link.networks.first { it != network } }
         }
@@ -79,7 +80,7 @@ internal class UploadRun(
     }
 
     private suspend fun begin() {
-        val fingerprint = sha256("${source.identity}\n$total\n$order")
+        val fingerprint = sha256("${source.identity}\n$total\n${order.copy(metadata = order.metadata.toSortedMap(), tags = order.tags.toSortedMap())}")
         val before = saved.load()
         if (before != null && before.fingerprint == fingerprint) {
             upload = before
@@ -87,7 +88,7 @@ internal class UploadRun(
             return
         }
         // What was begun of something else serves nobody.
-        before?.uploadId?.let { link.tryToRelease(it) }
+        before?.let { link.tryToRelease(it) }
         keep(SavedUpload(UUID.randomUUID().toString(), fingerprint))
     }
 
@@ -133,8 +134,7 @@ internal class UploadRun(
         onStored(if (answer.hasObject()) answer.`object`.sizeBytes else answer.committedBytes)
         known.complete(answer.committedBytes)
         if (answer.hasObject()) return answer.`object`
-        if (link.clock.elapsed() - lastStored >= link.options.patience)
-            throw retryable("UPLOAD_STALLED", "nothing was stored for ${link.options.patience}")
+        if (outOfPatience()) throw stalled()
         return null
     }
 
@@ -178,7 +178,7 @@ internal class UploadRun(
     // Nobody writes to the array again.
     private fun wrap(bytes: ByteArray): ByteString = UnsafeByteOperations.unsafeWrap(bytes)
 
-    // A message as large as a fifth of a second carries, so that little is sent again. An emit waits until the one before has left.
+    // A message as large as a fifth of a second carries, so that little is sent again. An emit ends once the connection would take more.
     private fun pace(took: Duration) {
         if (took > SLOW) messageBytes = maxOf(SMALLEST_MESSAGE, messageBytes / 2)
         if (took < FAST) messageBytes = minOf(LARGEST_MESSAGE, messageBytes * 2)
@@ -213,13 +213,10 @@ internal class UploadRun(
             }
             // At the finish it says that a late part of an earlier stream of this very upload was in the way.
             "STREAM_REPLACED" -> if (!finishSent || ++spoiled > MOST_SPOILED) throw failed
-            "CHECKSUM_MISMATCH" -> if (++spoiled > MOST_SPOILED) throw failed
+            // At the finish it is what is stored already, perhaps of other bytes than the source has now: no going on mends that.
+            "CHECKSUM_MISMATCH" -> if (++spoiled > MOST_SPOILED) if (finishSent) forsake(failed) else throw failed
             "OFFSET_GAP" -> Unit
-            "SOURCE_CHANGED", "SIZE_EXCEEDED", "SIZE_UNMET" -> {
-                upload.uploadId?.let { link.tryToRelease(it) }
-                saved.remove()
-                throw failed
-            }
+            "SOURCE_CHANGED", "SIZE_EXCEEDED", "SIZE_UNMET" -> forsake(failed)
             else -> {
                 if (failed.code == Code.UNAUTHENTICATED && rejectedJwt != null && ++jwtRejections == 1) return Duration.ZERO
                 if (failed !is SluiceException.Retryable) throw failed
@@ -231,10 +228,21 @@ internal class UploadRun(
         return backoff.next(if (elsewhere) null else told)
     }
 
+    /** Ends an upload that cannot become what was asked for, so that the next one begins anew. */
+    private suspend fun forsake(failed: SluiceException): Nothing {
+        link.tryToRelease(upload)
+        saved.remove()
+        throw failed
+    }
+
     private suspend fun keep(next: SavedUpload) {
         upload = next
         saved.save(next)
     }
+
+    private fun outOfPatience(after: Duration = Duration.ZERO) = link.clock.elapsed() - lastStored + after >= link.options.patience
+
+    private fun stalled() = retryable("UPLOAD_STALLED", "nothing was stored for ${link.options.patience}")
 
     private fun retryable(reason: String, message: String) = SluiceException.Retryable(Code.UNAVAILABLE, reason, message)
 

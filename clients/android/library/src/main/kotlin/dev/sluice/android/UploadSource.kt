@@ -6,7 +6,7 @@ import java.io.FileInputStream
 import java.io.IOException
 import java.io.InputStream
 
-/** Bytes that can be read again from any place, since what was not stored is sent again. Its methods may block. */
+/** Bytes that can be read again from any place, since what was not stored is sent again. Its methods may block, but not for ever. */
 public interface UploadSource {
     public val sizeBytes: Long
 

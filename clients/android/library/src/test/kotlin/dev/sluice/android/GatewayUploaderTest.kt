@@ -188,6 +188,9 @@ class GatewayUploaderTest {
             val ended = events(GatewayUploader(listOf(it.channel), { "jwt" }, store, random = Random(1)))
             assertEquals("CHECKSUM_MISMATCH", failure(ended).reason)
             assertTrue(it.opened.size < 10)
+            // What is stored cannot be made right: the next upload begins anew.
+            assertEquals(1, it.aborted.size)
+            assertNull(store.saved["cat"])
         }
     }
 

@@ -14,9 +14,11 @@ import java.time.Instant
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.ZERO
+import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.test.TestCoroutineScheduler
 
 /** The clocks of a phone under test: both go with the test's virtual time, and can be set and stopped apart. */
+@OptIn(ExperimentalCoroutinesApi::class)
 class TestClock(private val scheduler: TestCoroutineScheduler, private val wallOff: Duration = ZERO) : DeviceClock {
     /** What the user added to the wall clock, and what the monotonic one missed in sleep. */
     var wallMoved = ZERO

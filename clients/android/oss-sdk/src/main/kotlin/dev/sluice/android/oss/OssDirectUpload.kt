@@ -109,7 +109,7 @@ public class OssDirectUpload(
         }
 
         private suspend fun attempt(token: Token): UploadedObject {
-            val oss = clientFor(token.scope)
+            val oss = withContext(io) { clientFor(token.scope) }
             val key = if (token.scope.targetCase == Scope.TargetCase.KEY) token.scope.key else token.scope.prefix + order.path
             val ended = CompletableDeferred<OSSResult>()
             val sent = Channel<Long>(Channel.CONFLATED)

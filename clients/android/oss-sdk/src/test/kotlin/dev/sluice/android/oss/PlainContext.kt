@@ -8,7 +8,7 @@ import java.lang.reflect.Proxy
 import java.util.concurrent.ConcurrentHashMap
 
 /** What the OSS SDK asks of an app's context: itself, and preferences, where it remembers which upload it has begun. */
-class PlainContext : ContextWrapper(null) {
+open class PlainContext : ContextWrapper(null) {
     private val values = ConcurrentHashMap<String, Any>()
     private val preferences = fake(SharedPreferences::class.java)
 
