@@ -196,6 +196,20 @@ absl::StatusOr<std::vector<std::string>> ReadOrigins(const ConfigSource& source,
   return std::vector<std::string>(config.allowed_origins().begin(), config.allowed_origins().end());
 }
 
+absl::StatusOr<std::vector<IpRange>> ReadProxies(
+    const ConfigSource& source, const google::protobuf::RepeatedPtrField<std::string>& networks) {
+  std::vector<IpRange> out;
+  for (int i = 0; i < networks.size(); ++i) {
+    const auto range = IpRange::Parse(networks[i]);
+    if (!range)
+      return source.Error(
+          "trusted_proxies[" + std::to_string(i) + "]",
+          "must be a network such as 10.0.0.0/8 without bits beyond its length, or an address");
+    out.push_back(*range);
+  }
+  return out;
+}
+
 absl::StatusOr<uint32_t> ReadCount(const ConfigSource& source, const std::string& field, uint32_t given,
                                    uint32_t otherwise, uint32_t most) {
   if (given > most) return source.Error(field, "is at most " + std::to_string(most));

@@ -13,6 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "common/base/config_file.h"
+#include "common/base/ip_range.h"
 #include "common/http/client.h"
 #include "common/http/tls_files.h"
 #include "common/identity/authenticator.h"
@@ -91,6 +92,10 @@ class ProviderKeys {
 // Origins of pages: `*`, or scheme and host, http with `development` only.
 absl::StatusOr<std::vector<std::string>> ReadOrigins(const ConfigSource& source, const std::string& field,
                                                      const config::v1::CorsConfig& config, bool development);
+
+// Networks of proxies, `trusted_proxies`.
+absl::StatusOr<std::vector<IpRange>> ReadProxies(
+    const ConfigSource& source, const google::protobuf::RepeatedPtrField<std::string>& networks);
 
 // A value of a config, or `otherwise` for none. At most `most`.
 absl::StatusOr<uint32_t> ReadCount(const ConfigSource& source, const std::string& field, uint32_t given,

@@ -2,19 +2,10 @@
 #pragma once
 
 #include <array>
-#include <string_view>
 
-#include "absl/status/status.h"
+#include "common/reasons/entry.h"
 
 namespace sluice::reasons {
-
-struct Entry {
-  std::string_view reason;
-  absl::StatusCode code;
-  // Whether the same request may succeed later without anybody acting.
-  bool retryable;
-  std::string_view mend;
-};
 
 // Every reason that the token broker answers with; here, so that `sluice why` knows them too. The proto
 // comments and the README's table list the same (a test compares all three).

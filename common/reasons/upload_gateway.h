@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "common/reasons/token_broker.h"
+#include <array>
+
+#include "common/reasons/entry.h"
 
 namespace sluice::reasons {
 

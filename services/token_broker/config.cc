@@ -334,13 +334,7 @@ class Reader {
   }
 
   absl::Status ReadRest() {
-    for (int i = 0; i < config_.trusted_proxies_size(); ++i) {
-      const auto range = IpRange::Parse(config_.trusted_proxies(i));
-      if (!range)
-        return Error("trusted_proxies[" + std::to_string(i) + "]",
-                     "must be a network such as 10.0.0.0/8 without bits beyond its length, or an address");
-      out_.trusted_proxies.push_back(*range);
-    }
+    ASSIGN_OR_RETURN(out_.trusted_proxies, service::ReadProxies(source_, config_.trusted_proxies()));
     out_.public_url = config_.tickets().public_url();
     if (!out_.public_url.empty()) RETURN_IF_ERROR(CheckAddress("tickets.public_url", out_.public_url));
     out_.gateway_address = config_.gateway_address();

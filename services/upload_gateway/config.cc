@@ -39,13 +39,7 @@ class Reader {
     out_.by_token = config_.oss().access() == config::v1::ACCESS_FORM_TOKEN;
     out_.oss_ca_file = config_.oss().ca_file();
     out_.audit_file = config_.audit().file();
-    for (int i = 0; i < config_.trusted_proxies_size(); ++i) {
-      const auto range = IpRange::Parse(config_.trusted_proxies(i));
-      if (!range)
-        return Error("trusted_proxies[" + std::to_string(i) + "]",
-                     "must be a network such as 10.0.0.0/8 without bits beyond its length, or an address");
-      out_.trusted_proxies.push_back(*range);
-    }
+    ASSIGN_OR_RETURN(out_.trusted_proxies, service::ReadProxies(source_, config_.trusted_proxies()));
     return std::move(out_);
   }
 

@@ -176,7 +176,8 @@ TEST_F(TusIntegrationTest, ABodyThatIsCutKeepsWhatFilledItsSlots) {
       "\r\nContent-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: " +
       std::to_string(bytes.size()) + "\r\n\r\n" + bytes.substr(0, 1'400'000);
   EXPECT_EQ(sluice::testing::RawExchange(static_cast<uint16_t>(stack_.gateway().http_port()), request), "");
-  const uint64_t kept = std::stoull(OffsetOf(at, 1));
+  // This replica knows what is still on its way to OSS; another would be right only once that has arrived.
+  const uint64_t kept = std::stoull(OffsetOf(at));
   EXPECT_LE(kept, 1'400'000u);
   EXPECT_EQ(kept % (256 << 10), 0u);
   ASSERT_EQ(Append(at, kept, bytes.substr(kept), 1).status, 204);

@@ -37,6 +37,14 @@ class UploadIntegrationTest : public ::testing::Test {
     return call.Await();
   }
 
+  // A first slot, which a fault that was armed holds up on its way to OSS.
+  void SendSlotThatStalls(UploadCall& call, const std::string& path) {
+    call.Start(path, std::nullopt);
+    ASSERT_TRUE(call.Read());
+    ASSERT_TRUE(call.Chunk(0, std::string(256 * 1024, 'a')));
+    while (stack_.sandbox().faults().List().front().struck == 0) std::this_thread::yield();
+  }
+
   GatewayStack stack_{{.replicas = 2}};
   const std::string alice_ = stack_.Mint("alice");
 };
@@ -253,10 +261,7 @@ TEST_F(UploadIntegrationTest, ANewerStreamFindsWhatTheOlderHadUnderWay) {
   ASSERT_TRUE(stack_.sandbox().faults().Arm("service=oss&operation=part&kind=stall&count=1&for=300ms").ok());
   auto stub = stack_.Stub();
   UploadCall older(*stub, alice_);
-  older.Start("under-way", std::nullopt);
-  ASSERT_TRUE(older.Read());
-  ASSERT_TRUE(older.Chunk(0, std::string(256 * 1024, 'a')));
-  while (stack_.sandbox().faults().List().front().struck == 0) std::this_thread::yield();
+  SendSlotThatStalls(older, "under-way");
   UploadCall newer(*stub, alice_);
   newer.Resume(older.upload_id());
   const auto first = newer.Read();
@@ -272,10 +277,7 @@ TEST_F(UploadIntegrationTest, ANewerStreamDoesNotWaitForAnOssThatStandsStill) {
   ASSERT_TRUE(stack_.sandbox().faults().Arm("service=oss&operation=part&kind=stall&count=1").ok());
   auto stub = stack_.Stub();
   UploadCall older(*stub, alice_);
-  older.Start("stands", std::nullopt);
-  ASSERT_TRUE(older.Read());
-  ASSERT_TRUE(older.Chunk(0, std::string(256 * 1024, 'a')));
-  while (stack_.sandbox().faults().List().front().struck == 0) std::this_thread::yield();
+  SendSlotThatStalls(older, "stands");
   UploadCall newer(*stub, alice_);
   newer.Resume(older.upload_id());
   ASSERT_TRUE(newer.Read());

@@ -17,7 +17,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 within swift test --package-path clients/ios --scratch-path /tmp/sluice-ios 2>&1 | tee "$log" || status=$?
 
-failed=$(grep -cE '^✘ Test .* failed after' "$log" || true)
+failed=$(grep -E '^✘ Test .* failed after' "$log" | grep -vcE '^✘ Test run with' || true)
 ran=$(sed -nE 's/.*Test run with ([0-9]+) tests? (passed|failed).*/\1/p' "$log" | tail -n 1)
 echo "# pass $(( ${ran:-0} - failed ))"
 echo "# fail $failed"

@@ -1,46 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fstream>
-#include <iterator>
-#include <regex>
-#include <set>
-#include <string>
-
-#include "absl/status/status.h"
 #include "common/reasons/token_broker.h"
-#include "gtest/gtest.h"
+#include "tests/support/reason_pages.h"
 
 namespace sluice::broker {
 namespace {
 
-std::string Read(const std::string& path) {
-  std::ifstream in(std::string(SLUICE_SOURCE_DIR) + "/" + path);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+constexpr char kProto[] = "proto/sluice/token/v1/token_broker.proto";
 
 TEST(ReasonsTest, EachIsInTheProtosCommentsAndTheReadmesTable) {
-  const std::string proto = Read("proto/sluice/token/v1/token_broker.proto");
-  const std::string readme = Read("services/token_broker/README.md");
-  for (const reasons::Entry& entry : reasons::kTokenBroker) {
-    const std::string reason(entry.reason);
-    EXPECT_NE(proto.find("`" + reason + "`"), std::string::npos) << reason;
-    const std::string row = "| `" + reason + "` | `" + absl::StatusCodeToString(entry.code) + "` | " +
-                            (entry.retryable ? "yes" : "no") + " | " + std::string(entry.mend) + " |";
-    EXPECT_NE(readme.find(row), std::string::npos) << row;
-  }
+  sluice::testing::ExpectReasonsOnPages(reasons::kTokenBroker, kProto, "services/token_broker/README.md");
 }
 
 TEST(ReasonsTest, TheProtoNamesNoOther) {
-  std::set<std::string> known;
-  for (const reasons::Entry& entry : reasons::kTokenBroker) known.emplace(entry.reason);
-  const std::string proto = Read("proto/sluice/token/v1/token_broker.proto");
-  // Two words or more in capitals: a reason, or a status code.
-  const std::set<std::string> codes = {"INVALID_ARGUMENT", "PERMISSION_DENIED", "FAILED_PRECONDITION",
-                                       "RESOURCE_EXHAUSTED", "NOT_FOUND"};
-  const std::regex word("`([A-Z]+(_[A-Z]+)+)`");
-  for (std::sregex_iterator at(proto.begin(), proto.end(), word), end; at != end; ++at) {
-    const std::string reason = (*at)[1];
-    EXPECT_TRUE(known.contains(reason) || codes.contains(reason)) << reason;
-  }
+  sluice::testing::ExpectNoOtherReasons(reasons::kTokenBroker, kProto);
 }
 
 }  // namespace

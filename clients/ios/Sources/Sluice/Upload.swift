@@ -33,7 +33,7 @@ public final class Upload: Sendable {
     }
   }
 
-  /// Stops sending until `resume`; what is not stored yet is sent again then.
+  /// Stops sending until `resume`, and returns once nothing is under way; what is not stored yet is sent again then.
   public func pause() async {
     await gate.close()
   }
@@ -50,12 +50,15 @@ public final class Upload: Sendable {
 /// Lets an upload's work through or holds it back; what is under way when it closes is cancelled and comes again.
 package actor Gate {
   private var isOpen = true
-  private var stop: (@Sendable () -> Void)?
+  private var current: (stop: @Sendable () -> Void, ended: @Sendable () async -> Void)?
   private var waiting: CheckedContinuation<Void, Never>?
 
-  func close() {
+  /// Until nothing is under way any more.
+  func close() async {
     isOpen = false
-    stop?()
+    guard let current else { return }
+    current.stop()
+    await current.ended()
   }
 
   func open() {
@@ -69,8 +72,8 @@ package actor Gate {
     await opened()
     try Task.checkCancellation()
     let running = Task { try await work() }
-    stop = { running.cancel() }
-    defer { stop = nil }
+    current = (stop: { running.cancel() }, ended: { _ = await running.result })
+    defer { current = nil }
     let result = await withTaskCancellationHandler { await running.result } onCancel: { running.cancel() }
     try Task.checkCancellation()
     if !isOpen, case .failure(let error) = result, error is CancellationError { return nil }

@@ -31,6 +31,12 @@ public struct UploadProgress: Sendable, Hashable {
   public var committedBytes: UInt64
   public var totalBytes: UInt64
 
+  public init(sentBytes: UInt64, committedBytes: UInt64, totalBytes: UInt64) {
+    self.sentBytes = sentBytes
+    self.committedBytes = committedBytes
+    self.totalBytes = totalBytes
+  }
+
   public var fraction: Double { totalBytes == 0 ? 1 : Double(max(sentBytes, committedBytes)) / Double(totalBytes) }
 }
 

@@ -32,7 +32,8 @@ struct StreamRecovery: Sendable {
       failures += 1
     }
     switch error.code {
-    case .dataLoss, .aborted where error.reason != SluiceError.Reason.fileChanged:
+    case .dataLoss,
+      .aborted where error.reason != SluiceError.Reason.fileChanged:
       // Bytes were spoiled on the way, or parts of a stream that was cut arrived late: sent again from what is stored.
       mismatches += 1
       if mismatches >= 3 { return .fail }

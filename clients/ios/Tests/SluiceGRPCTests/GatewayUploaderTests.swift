@@ -9,10 +9,11 @@ import Testing
 
 @testable import SluiceGRPC
 
-@available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
 @Suite(.timeLimit(.minutes(1))) struct GatewayUploaderTests {
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   typealias Uploader = GatewayUploader<InProcessTransport.Client>
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   static func drained(committed: String = "0") -> RPCError {
     RPCError(
       GoogleRPCStatus(
@@ -22,11 +23,13 @@ import Testing
         ]))
   }
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   static func refused(_ code: RPCError.Code, _ reason: String) -> RPCError {
     RPCError(GoogleRPCStatus(code: code, message: "no", details: [.errorInfo(reason: reason, domain: "sluice", metadata: [:])]))
   }
 
   /// Runs `body` with an uploader whose gateway is `fake`, and with a file.
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   func with(
     _ fake: GatewayFake, bytes: Int = 3_500_000, _ body: (Uploader, URL, Data, UploadStore) async throws -> Void
   ) async throws {
@@ -53,6 +56,7 @@ import Testing
     }
   }
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   @Test func aFileArrivesAndItsSumIsTold() async throws {
     let fake = GatewayFake()
     try await with(fake) { uploader, file, data, store in
@@ -68,6 +72,7 @@ import Testing
     }
   }
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   @Test func aStreamThatEndsIsGoneOnWithFromTheOffsetTold() async throws {
     let fake = GatewayFake([.end(afterChunks: 2, Self.drained())])
     try await with(fake) { uploader, file, data, _ in
@@ -79,6 +84,7 @@ import Testing
     }
   }
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   @Test func anUploadThatIsGoneIsStartedAgain() async throws {
     let fake = GatewayFake([.end(afterChunks: 1, Self.drained()), .refuse(Self.refused(.notFound, "UPLOAD_NOT_FOUND"))])
     try await with(fake) { uploader, file, data, _ in
@@ -90,6 +96,7 @@ import Testing
     }
   }
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   @Test func aRefusalIsATypedErrorAndTheEnd() async throws {
     let fake = GatewayFake([.refuse(Self.refused(.permissionDenied, "LIMIT_EXCEEDED"))])
     try await with(fake) { uploader, file, _, store in
@@ -103,6 +110,7 @@ import Testing
     }
   }
 
+  @available(macOS 15.0, iOS 18.0, watchOS 11.0, tvOS 18.0, visionOS 2.0, *)
   @Test func anotherProcessGoesOnByTheSavedID() async throws {
     let fake = GatewayFake()
     try await with(fake) { uploader, file, data, _ in
