@@ -90,7 +90,7 @@ generate_java() {
   maven_protoc --java_out="${LITE:+lite:}$1" --grpc-java_out="${LITE:+lite:}$1" $SERVICES $options
 }
 
-# Two source roots, since Gradle compiles Java under `kotlin` for nobody.
+# Two source roots: Gradle compiles no Java in the one of Kotlin.
 generate_kotlin() {
   mkdir -p "$1/java" "$1/kotlin"
   generate_java "$1/java"
@@ -134,7 +134,7 @@ fi
 LANGUAGE=$1
 OUT=$(realpath -m "$2")
 LITE=${3:-}
-"fetch_$LANGUAGE"
+"${BASH_SOURCE[0]}" fetch "$LANGUAGE" || die "the generator of $LANGUAGE could not be fetched; what its registry's client said is above"
 # Only a folder of stubs is ever replaced.
 if [ -e "$OUT" ] && [ -n "$(ls -A "$OUT")" ] && [ ! -e "$OUT/.sluice-stubs" ]; then
   die "$2 is not empty and was not made by ./dev stubs; name another folder"

@@ -2,11 +2,13 @@
 """The images, and deploy/docker/compose.yaml: its services run from the built images with its own commands, environment, mounts and restrictions.
 
 As root, after PREBUILT=1 deploy/docker/buildah.sh. No engine is needed: runc runs them, in a network of their own with nothing but loopback."""
+import atexit
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -38,7 +40,7 @@ class Network:
     """A network namespace with loopback alone, in which the ports of compose.yaml are free whatever runs on this machine."""
 
     def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"],
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"],
                                        stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "up\n"
         self.path = f"/proc/{self.holder.pid}/ns/net"
@@ -194,11 +196,11 @@ class ComposeFile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        atexit.register(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.network = Network()
-        cls.addClassCleanup(cls.network.close)
+        atexit.register(cls.network.close)
         cls.demo = Demo(cls.folder, cls.network)
-        cls.addClassCleanup(cls.demo.down)
+        atexit.register(cls.demo.down)  # also when the test is ended from outside
         cls.demo.up()
         password = re.search(r"password for minting.*: ([0-9a-f]+)", cls.demo.log("sandbox")).group(1)
         for audience in ("sluice", "sluice-gateway"):
@@ -215,6 +217,18 @@ class ComposeFile(unittest.TestCase):
             self.sluice("upload", self.folder / "file", "--to", f"by-{via}", "--via", via)
             self.sluice("download", f"by-{via}", "-o", self.folder / f"back-{via}")
             self.assertEqual((self.folder / f"back-{via}").read_bytes(), (self.folder / "file").read_bytes())
+
+    def test_compose_itself_reads_the_file_as_this_test_does(self):
+        # Debian's docker-compose, which needs no engine for this and is older than the file's `name`.
+        text = re.sub(r"(?m)^name: .*\n", "", COMPOSE.read_text(encoding="utf-8"))
+        read = yaml.safe_load(run("docker-compose", "--project-name", "sluice-demo", "--project-directory", COMPOSE.parent, "--file", "-", "config", input=text))
+        self.assertEqual(set(read["services"]), set(self.demo.services))
+        for name, service in self.demo.services.items():
+            theirs = read["services"][name]
+            for word in set(service) - {"build", "volumes", "ports", "healthcheck"}:
+                self.assertEqual(theirs[word], service[word], f"{name} {word}")
+            self.assertEqual([port.removesuffix("/tcp") for port in theirs.get("ports", [])], service.get("ports", []), name)
+            self.assertEqual([volume.split(":")[1:2] for volume in theirs.get("volumes", [])], [volume.split(":")[1:2] for volume in service.get("volumes", [])])
 
     def test_every_service_is_hardened_and_every_port_is_of_this_machine_alone(self):
         for name, service in self.demo.services.items():
@@ -259,4 +273,5 @@ class ComposeFile(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     unittest.main()

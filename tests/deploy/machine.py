@@ -30,7 +30,8 @@ class Machine:
         self.group = pathlib.Path(groups, f"sluice-test-{os.getpid()}-{time.monotonic_ns()}")
         self.group.mkdir()
         self.outer = subprocess.Popen(
-            ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc", "--net", "--propagation", "private", "bash", "-c",
+            # Ends with the test, however that ends.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc", "--net", "--propagation", "private", "bash", "-c",
              'echo 0 > "$1" && exec unshare --cgroup "$2" "$3"', "-", self.group / "cgroup.procs", HERE / "boot.sh", folder],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:

@@ -61,8 +61,9 @@ class Packages(unittest.TestCase):
     def prepared_debian(cls):
         """A Debian with systemd, and with what the packages say that they depend on and nothing else: a machine has no network to get more from."""
         depends = [run("dpkg-deb", "--field", deb(name), "Depends").strip() for name in NAMES]
+        library = run("dpkg-deb", "--field", deb("libsluice-dev"), "Depends").strip()
         base = ROOT / "build/deploy/base.tar"
-        made_of = f"{base.stat().st_mtime_ns}\n" + "\n".join(depends)
+        made_of = f"{base.stat().st_mtime_ns}\n" + "\n".join([*depends, library])
         debian = ROOT / "build/deploy/machine"
         stamp = ROOT / "build/deploy/machine.stamp"
         if stamp.exists() and stamp.read_text(encoding="utf-8") == made_of:
@@ -72,7 +73,8 @@ class Packages(unittest.TestCase):
         debian.mkdir()
         run("tar", "--extract", "--file", base, "--directory", debian)
         shutil.copy("/etc/resolv.conf", debian / "etc/resolv.conf")
-        for command in (("update",), ("install", "systemd", "openssl", "curl"), ("satisfy", *depends), ("clean",)):
+        commands = ("update",), ("install", "systemd", "openssl", "curl"), ("satisfy", *depends), ("satisfy", "--simulate", library), ("clean",)
+        for command in commands:
             run("chroot", debian, "apt-get", "-y", "--no-install-recommends", *command,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
         shutil.rmtree(debian / "var/lib/apt/lists")  # a machine has no use for them, and reads them at each install
@@ -324,6 +326,15 @@ class Packages(unittest.TestCase):
         self.assertEqual(everything(), before)
         self.assertNotIn("sluice", machine.run("dpkg-query", "-W", "-f", "${Package} ${Status}\n"))
         self.assertNotIn("sluice", machine.run("systemctl", "list-unit-files", "--no-pager"))
+
+    def test_the_library_package_has_what_find_package_is_tested_with(self):
+        # tests/outside/package compiles against such an install.
+        run("cmake", "--install", ROOT / "build/release", "--component", "sluice", "--prefix", self.folder / "installed/usr")
+        installed = {str(path.relative_to(self.folder / "installed")) for path in (self.folder / "installed").rglob("*") if path.is_file()}
+        run("dpkg-deb", "--extract", deb("libsluice-dev"), self.folder / "library")
+        packed = {str(path.relative_to(self.folder / "library")) for path in (self.folder / "library").rglob("*") if path.is_file()}
+        self.assertIn("usr/lib/cmake/Sluice/SluiceConfig.cmake", installed)
+        self.assertEqual({path for path in packed if not path.startswith("usr/share/doc/")}, {path for path in installed if not path.startswith("usr/share/doc/")})
 
     def test_libraries_come_by_depends_alone(self):
         machine = self.machine()

@@ -93,10 +93,15 @@ outside_buf() { outside_npm buf @bufbuild/buf proto/lint --include=optional; }
 # shellcheck disable=SC2034  # for ./dev and the other files
 WITH_BUF=(env "PATH=$ROOT/build/outside/buf/node_modules/.bin:$PATH")
 
-# Generator and libraries of one language's stubs.
+# Generator and libraries of one language's stubs. A file that is not what is pinned is no registry that does not answer.
 outside_stubs() {
+  local log=build/log/stubs-$1.log
   mkdir -p build/log
-  tests/outside/stubs/stubs.sh fetch "$1" > "build/log/stubs-$1.log" 2>&1
+  if tests/outside/stubs/stubs.sh fetch "$1" > "$log" 2>&1; then return; fi
+  if grep -E 'another digest|EINTEGRITY|DO NOT MATCH THE HASHES|SECURITY ERROR' "$log" >&2; then
+    die "a pinned file of the stubs in $1 has another digest now; all of it is in $log"
+  fi
+  return 1
 }
 
 # The OSS Android SDK as its users get it, its two libraries, and Android's own classes for a plain JVM; pinned by digest.

@@ -9,7 +9,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.3.0"),
         // The generator, to the version.
-        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", exact: "2.3.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", exact: "2.4.1"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.33.0"),
     ],
     targets: [

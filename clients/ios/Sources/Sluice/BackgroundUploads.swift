@@ -191,7 +191,7 @@ public actor BackgroundUploads {
         case .ask(let location):
           machine.take(try await tus.http.send(tus.question(location)))
         case .send(let location, let from):
-          try rules.check(location)
+          try tus.http.rules.check(location)
           var request = tus.piece(location, from: from)
           if let (name, value) = try await tus.http.proof.current() { request.setValue(value, forHTTPHeaderField: name) }
           return try hand(request, file: try rest(of: saved, from: from), of: saved.id)
@@ -207,7 +207,7 @@ public actor BackgroundUploads {
     throw SluiceError(.unavailable, SluiceError.Reason.unreachable, "the gateway does not answer as it should now")
   }
 
-  /// Of an upload that this process has not met yet: the session may hold its bytes, or have an answer to them.
+  /// Of an upload of which nothing is known but what was saved: how far it is must be asked.
   private func machine(of saved: SavedUpload, at tus: TusEndpoint) -> TusMachine {
     TusMachine(
       endpoint: tus.address, size: saved.file.sizeBytes, location: saved.location.flatMap { URL(string: $0.reveal()) },
@@ -274,8 +274,8 @@ public actor BackgroundUploads {
     var found = Live(size: saved.file.sizeBytes, isBusy: true)
     if let tus, let location = saved.location.flatMap({ URL(string: $0.reveal()) }) {
       found.machine = TusMachine(
-        sending: location, from: saved.committedBytes, of: saved.file.sizeBytes, endpoint: tus.address, rules: rules,
-        patience: Self.patience)
+        sending: location, from: saved.committedBytes, of: saved.file.sizeBytes, endpoint: tus.address, restarts: saved.restarts,
+        rules: rules, patience: Self.patience)
     }
     live[id] = live[id] ?? found
     return live[id]

@@ -42,6 +42,8 @@ public struct Broker: Sendable {
     try await call("/v1/tickets:issue", request)
   }
 
+  var rules: HTTPRules { http.rules }
+
   private func call<Answer: Decodable>(_ path: String, _ message: some Encodable) async throws -> Answer {
     guard let url = URL(string: path, relativeTo: address) else {
       throw SluiceError(.invalidArgument, SluiceError.Reason.addressInsecure, "the broker's address is no URL")

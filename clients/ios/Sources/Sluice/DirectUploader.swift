@@ -11,9 +11,10 @@ public struct DirectUploader: Sendable {
   private let broker: Broker
   private let http: HTTPClient
 
-  public init(_ broker: Broker, rules: HTTPRules = HTTPRules(), session: HTTPSession = .shared) {
+  /// Holds to the broker's rules where it is given none of its own.
+  public init(_ broker: Broker, rules: HTTPRules? = nil, session: HTTPSession = .shared) {
     self.broker = broker
-    http = HTTPClient(session: session, proof: .anonymous, rules: rules)
+    http = HTTPClient(session: session, proof: .anonymous, rules: rules ?? broker.rules)
   }
 
   /// Fails at once where there is no such file; all else the handle tells.

@@ -52,8 +52,8 @@ struct TusMachine: Sendable {
   }
 
   /// One whose bytes from `offset` on are on their way already, as a process that has ended sent them.
-  init(sending location: URL, from offset: UInt64, of size: UInt64, endpoint: URL, rules: HTTPRules, patience: Duration) {
-    self.init(endpoint: endpoint, size: size, location: location, rules: rules, patience: patience)
+  init(sending location: URL, from offset: UInt64, of size: UInt64, endpoint: URL, restarts: Int, rules: HTTPRules, patience: Duration) {
+    self.init(endpoint: endpoint, size: size, location: location, restarts: restarts, rules: rules, patience: patience)
     committed = offset
     step = .send(location, from: offset)
   }

@@ -110,13 +110,14 @@ final class LoopbackServer: @unchecked Sendable {
     }
     if let cut { request.body = request.body.prefix(cut) }
     lock.withLock { seen.append(request) }
-    let (asked, answered) = (request, DispatchSemaphore(value: 0))
-    nonisolated(unsafe) var reply = Reply.cut
-    Task {
-      reply = await handle(asked)
+    let (answered, answer) = (DispatchSemaphore(value: 0), Shared(Reply.cut))
+    Task { [handle, request] in
+      let reply = await handle(request)
+      answer.with { $0 = reply }
       answered.signal()
     }
     answered.wait()
+    let reply = answer.current
     guard !reply.isCut, cut == nil else { return abandon(connection) }
     var text = "HTTP/1.1 \(reply.status) Test\r\nConnection: close\r\n"
     if reply.status != 204, request.method != "HEAD" { text += "Content-Length: \(reply.body.count)\r\n" }
