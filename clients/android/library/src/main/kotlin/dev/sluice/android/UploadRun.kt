@@ -80,7 +80,8 @@ internal class UploadRun(
     }
 
     private suspend fun begin() {
-        val fingerprint = sha256("${source.identity}\n$total\n${order.copy(metadata = order.metadata.toSortedMap(), tags = order.tags.toSortedMap())}")
+        val sorted = order.copy(metadata = order.metadata.toSortedMap(), tags = order.tags.toSortedMap())
+        val fingerprint = sha256("${source.identity}\n$total\n$sorted")
         val before = saved.load()
         if (before != null && before.fingerprint == fingerprint) {
             upload = before

@@ -252,7 +252,7 @@ class GatewayUploaderTest {
     fun `a gateway that falls silent is left for another`() {
         FakeGateway().use { other ->
             gateway.trouble += Trouble.Silence
-            done(events(uploader(other, options = UploadOptions(silence = 300.milliseconds))))
+            done(events(uploader(other, options = UploadOptions(silence = 3.seconds))))
             assertContentEquals(bytes, other.finished)
         }
     }

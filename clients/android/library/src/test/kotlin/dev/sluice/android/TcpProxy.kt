@@ -7,9 +7,12 @@ import java.net.InetAddress
 import java.net.ServerSocket
 import java.net.Socket
 import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicLong
 import kotlin.concurrent.thread
+import kotlin.time.Duration
 
 /** A network between client and server that can break. Listens on a free port of loopback. */
 class TcpProxy(target: String) : Closeable {
@@ -17,6 +20,10 @@ class TcpProxy(target: String) : Closeable {
     private val listener = ServerSocket(0, 50, InetAddress.getLoopbackAddress())
     private val links = CopyOnWriteArrayList<Link>()
     private val cutAt = AtomicLong(Long.MAX_VALUE)
+    private val freezeAt = AtomicLong(Long.MAX_VALUE)
+    private val holdAt = AtomicLong(Long.MAX_VALUE)
+    private val closed = CountDownLatch(1)
+    private val anyFrozen = CountDownLatch(1)
 
     val address = "127.0.0.1:${listener.localPort}"
     val connections = AtomicInteger()
@@ -35,11 +42,18 @@ class TcpProxy(target: String) : Closeable {
     /** Resets the connection that carries the byte of this number, counted over all of them; those that come later pass. */
     fun cutAfter(bytes: Long) = cutAt.set(bytes)
 
-    /** Nothing passes any more over the connections there are, and nobody is told: a phone that left its network. */
-    fun freeze() = links.forEach { it.frozen = true }
+    /** The same connection stays, but nothing passes any more and nobody is told: a phone that left its network. */
+    fun freezeAfter(bytes: Long) = freezeAt.set(bytes)
+
+    /** Whether it has come to that, within so long. */
+    fun awaitFrozen(within: Duration): Boolean = anyFrozen.await(within.inWholeMilliseconds, TimeUnit.MILLISECONDS)
+
+    /** Takes no more than so many bytes, so that an upload cannot end. */
+    fun holdAfter(bytes: Long) = holdAt.set(bytes)
 
     /** As a server that is gone. */
     override fun close() {
+        closed.countDown()
         listener.close()
         links.forEach(Link::reset)
     }
@@ -62,10 +76,18 @@ class TcpProxy(target: String) : Closeable {
                     val got = from.getInputStream().read(piece)
                     if (got < 0) break
                     if (frozen) continue
-                    if (up && bytesUp.addAndGet(got.toLong()) >= cutAt.get()) {
+                    val sent = if (up) bytesUp.addAndGet(got.toLong()) else 0
+                    if (sent >= cutAt.get()) {
                         cutAt.set(Long.MAX_VALUE)
                         break
                     }
+                    if (sent >= freezeAt.get()) {
+                        freezeAt.set(Long.MAX_VALUE)
+                        frozen = true
+                        anyFrozen.countDown()
+                        continue
+                    }
+                    if (sent >= holdAt.get()) closed.await()
                     into.getOutputStream().write(piece, 0, got)
                 }
             } catch (_: IOException) {

@@ -151,7 +151,8 @@ public class OssDirectUpload(
         private fun metadata() = ObjectMetadata().apply {
             contentType = order.contentType
             order.metadata.forEach { (name, value) -> addUserMetadata("x-oss-meta-$name", value) }
-            if (order.tags.isNotEmpty()) setHeader("x-oss-tagging", order.tags.entries.joinToString("&") { "${encoded(it.key)}=${encoded(it.value)}" })
+            val tags = order.tags.entries.joinToString("&") { "${encoded(it.key)}=${encoded(it.value)}" }
+            if (tags.isNotEmpty()) setHeader("x-oss-tagging", tags)
             if (!order.overwrite) setHeader("x-oss-forbid-overwrite", "true")
         }
 

@@ -77,7 +77,6 @@ class OssServicesTest {
 
     @Test
     fun `the SDK's provider gives our token, and many threads make one call`() {
-        val before = Services.audit().size
         val credentials = SluiceCredentialProvider(tokens(broker("droid1")))
 
         val pool = Executors.newFixedThreadPool(8)
@@ -86,7 +85,7 @@ class OssServicesTest {
 
         assertEquals(1, got.toSet().size)
         assertTrue(got.first().startsWith("STS."))
-        assertEquals(1, Services.audit().drop(before).count { it.contains("\"droid1\"") })
+        assertEquals(1, Services.auditOf("droid1").size)
     }
 
     @Test
@@ -113,6 +112,8 @@ class OssServicesTest {
     @Test
     fun `a large file that was cancelled is finished by another object with the same multipart upload`() {
         val source = file(large)
+        // Slow parts, so that the first run cannot end before it is cancelled.
+        Services.arm("service=oss&operation=part&key=droid4&kind=latency&value=400ms")
         within {
             direct(tokens(broker("droid4"))).upload(source, UploadOrder("large.bin"))
                 .first { it is UploadEvent.Progress && it.committedBytes >= 2 * OssDirectUpload.PART_BYTES }
@@ -129,7 +130,8 @@ class OssServicesTest {
 
     @Test
     fun `what the token does not reach is refused, typed`() {
-        val events = within { direct(tokens(broker("droid5"), Operation.OPERATION_DOWNLOAD)).upload(file("x".toByteArray()), UploadOrder("x.txt")).toList() }
+        val readOnly = direct(tokens(broker("droid5"), Operation.OPERATION_DOWNLOAD))
+        val events = within { readOnly.upload(file("x".toByteArray()), UploadOrder("x.txt")).toList() }
 
         val failure = assertIs<SluiceException.Fatal>(assertIs<UploadEvent.Failed>(events.single { it !is UploadEvent.Progress }, "$events").failure)
         assertEquals("OSS_REFUSED", failure.reason)
@@ -178,7 +180,8 @@ class OssServicesTest {
             answer.toBuilder().setScope(answer.scope.toBuilder().setEndpoint("http://${dead.address}")).build()
         })
 
-        val events = within { direct(tokens, UploadOptions(patience = 2.seconds, silence = 1.minutes)).upload(file(large), UploadOrder("x.bin")).toList() }
+        val impatient = direct(tokens, UploadOptions(patience = 2.seconds, silence = 1.minutes))
+        val events = within { impatient.upload(file(large), UploadOrder("x.bin")).toList() }
 
         val failure = assertIs<UploadEvent.Failed>(events.single { it !is UploadEvent.Progress }, "$events").failure
         assertIs<SluiceException.Retryable>(failure)
