@@ -54,8 +54,8 @@ class GuideTest(unittest.TestCase):
     def test_the_stack_of_one_instance(self):
         digests, create = commands("One instance")
         (self.folder / "build/packages").mkdir()
-        (self.folder / "build/packages/sluice-broker_0.1.0_amd64.deb").write_text("x")
-        self.assertRegex(self.run_block(digests), r"^[0-9a-f]{64}  SHA256SUMS\n$")
+        (self.folder / "build/packages/SHA256SUMS").write_text("x")
+        self.assertRegex(self.run_block(digests), r"^[0-9a-f]{64}  build/packages/SHA256SUMS\n$")
         self.run_block(create)
         self.assert_stack("quick")
 
