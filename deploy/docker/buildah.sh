@@ -16,7 +16,8 @@ if [ "${1:-}" = run ]; then
 fi
 
 mkdir -p "$AT"
-if [ ! -s "$BASE" ]; then
+# One that an older form of this script has made is made again.
+if [ ! -s "$BASE" ] || [ deploy/docker/buildah.sh -nt "$BASE" ]; then
   mmdebstrap --quiet --format=tar --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$BASE.new"
