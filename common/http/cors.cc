@@ -136,6 +136,7 @@ std::unique_ptr<Exchange> ReadableExchange(std::span<const CorsRule> rules, cons
 std::unique_ptr<Exchange> CorsHandler::Start(RequestHead head) {
   if (rules_[0].origins.empty()) return inner_.Start(std::move(head));
   if (IsPreflight(head)) return std::make_unique<Preflight>(AnswerPreflight(rules_, head));
+  if (!HasHeader(head.headers, "Origin")) return inner_.Start(std::move(head));
   const RequestHead kept = head;
   return ReadableExchange(rules_, kept, inner_.Start(std::move(head)));
 }

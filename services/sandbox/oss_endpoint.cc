@@ -399,6 +399,7 @@ class PostExchange final : public http::Exchange {
 }  // namespace
 
 std::unique_ptr<http::Exchange> OssEndpoint::Start(http::RequestHead head) {
+  if (head.method != "OPTIONS" && !http::HasHeader(head.headers, "Origin")) return StartCall(std::move(head));
   OssCall asked{head, {}, "", "", ""};
   const auto target = http::ParseTarget(head.target);
   if (target) {
