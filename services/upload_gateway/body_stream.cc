@@ -147,14 +147,17 @@ void BodyStream::Finish(const absl::Status& status) {
   Ended ended;
   Next next;
   Result result;
+  // Given back under no lock: whoever waits for it goes on at once, on this thread.
+  ByteBudget::Lease lease;
+  ByteBudget::Ticket asked = 0;
   {
     std::lock_guard lock(mutex_);
     if (!ended_) return;
     closed_ = true;
     ended = std::exchange(ended_, nullptr);
     next = std::exchange(next_, nullptr);
-    lease_ = {};
-    if (asked_ != 0) budget_.Withdraw(asked_);
+    lease = std::move(lease_);
+    asked = std::exchange(asked_, 0);
     result = std::move(result_);
     for (const auto& [name, value] : Metadata(status)) {
       if (name == "committed_bytes") result.committed = std::strtoull(value.c_str(), nullptr, 10);
@@ -166,6 +169,8 @@ void BodyStream::Finish(const absl::Status& status) {
     // All that was asked of this stream.
     if (paused_ && !refusal_ && absl::IsCancelled(status)) result.status = absl::OkStatus();
   }
+  if (asked != 0) budget_.Withdraw(asked);
+  lease.ShrinkTo(0);
   if (next) next(std::nullopt);
   Advance();
   ended(std::move(result));
@@ -228,8 +233,10 @@ BodyStream::Action BodyStream::NextLocked() {
     if (!kept_.empty()) chunk_ = ChunkFrame(order_.offset, std::move(kept_));
   }
   if (chunk_) {
-    lease_ = {};
-    return GiveLocked(std::exchange(chunk_, std::nullopt));
+    return [lease = std::move(lease_), give = GiveLocked(std::exchange(chunk_, std::nullopt))]() mutable {
+      lease.ShrinkTo(0);
+      give();
+    };
   }
   if (!body_ended_) return TakeBodyLocked();
   if (!IsWholeLocked() || last_given_) {

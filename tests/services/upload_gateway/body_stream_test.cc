@@ -244,6 +244,33 @@ TEST_F(BodyStreamTest, ABodyWithASumWaitsForRoomAndIsBounded) {
   EXPECT_EQ(budget_.held(), 0u);
 }
 
+TEST_F(BodyStreamTest, WhoeverWaitsForItsRoomGoesOnUnderNoLockOfIt) {
+  for (const bool finished : {false, true}) {
+    stream_ = std::make_shared<BodyStream>(rpc::CallContext(), CancelSource(), budget_);
+    Begin(0, 6, BodyStream::Checksum{BodyStream::Checksum::Kind::kSha1, crypto::Sha1("abcdef")});
+    Read();
+    Tell(0);
+    Read();
+    ASSERT_TRUE(Ready());
+    bool granted = false;
+    // It comes back to the stream, as one that waits for another's room may.
+    budget_.Take(16 << 20, [&](ByteBudget::Lease) {
+      granted = true;
+      stream_->AwaitReady([] {});
+    });
+    ASSERT_THAT(stream_->OnBody("abcdef"), IsOk());
+    EXPECT_FALSE(granted);
+    if (finished) {
+      stream_->Finish(absl::CancelledError("gone"));
+    } else {
+      stream_->OnBodyEnd();
+    }
+    EXPECT_TRUE(granted);
+    stream_->Finish(absl::CancelledError("gone"));
+  }
+  EXPECT_EQ(budget_.held(), 0u);
+}
+
 TEST_F(BodyStreamTest, APeerThatLeavesEndsWhatItSendsAndIsToldToTheUpload) {
   Begin(0, 100);
   Read();
