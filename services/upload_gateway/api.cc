@@ -145,8 +145,9 @@ void Api::Seal(const std::shared_ptr<OssUpload>& oss, bool carried, Done<Begun> 
   Begun out{oss, {}, std::nullopt};
   out.answer.mutable_expire_time()->set_seconds(upload.expires());
   auto id = SealUpload(upload, *parts_.ring);
-  // A stream that brings a small object with it needs no id, and then it may have more metadata.
-  if (!id.ok() && !(carried && IsSmall(upload))) return done(id.status());
+  // A stream that brings a small object with it needs no id, and then it may have more metadata; but for one
+  // whose client keeps a note, and asks for it by that id.
+  if (!id.ok() && !(carried && IsSmall(upload) && upload.note().empty())) return done(id.status());
   if (id.ok()) out.answer.set_upload_id(*std::move(id));
   parts_.known.Add(oss);
   if (!carried)

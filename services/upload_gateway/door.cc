@@ -80,8 +80,12 @@ absl::Status CheckStart(const StartUploadRequest& request) {
     return Invalid("REQUEST_INVALID", "content_type", "content_type is not type/subtype");
   if (request.request_id().size() > 64 || !OnlyOf(request.request_id(), "._-", true))
     return Invalid("REQUEST_INVALID", "request_id", "request_id is at most 64 of letters, digits, . _ and -");
-  if (request.note().size() > kMostNote)
-    return Invalid("METADATA_INVALID", "note", "what is kept with an upload is at most 2 KiB");
+  // Over HTTP it becomes a header.
+  const std::string& note = request.note();
+  if (note.size() > kMostNote ||
+      !std::all_of(note.begin(), note.end(), [](char c) { return c >= ' ' && c <= '~'; }))
+    return Invalid("METADATA_INVALID", "note",
+                   "what is kept with an upload is at most 2 KiB of visible ASCII");
   return CheckMetadata(request);
 }
 

@@ -155,10 +155,9 @@ class TusCall : public std::enable_shared_from_this<TusCall> {
 
   // ---- what is asked
 
-  bool has_body() const { return head_.content_length.value_or(1) > 0 && !lacks_body(); }
-  // Neither a length nor chunks.
-  bool lacks_body() const {
-    return !head_.content_length && !http::HasHeader(head_.headers, "Transfer-Encoding");
+  bool has_body() const {
+    return head_.content_length ? *head_.content_length > 0
+                                : http::HasHeader(head_.headers, "Transfer-Encoding");
   }
 
   absl::Status CheckBodyType() const {

@@ -286,6 +286,17 @@ TEST_F(TusIntegrationTest, MetadataReachesTheObjectAndTheNextHead) {
   EXPECT_EQ(http::FindHeader(headers, "Content-Type"), "text/plain");
 }
 
+TEST_F(TusIntegrationTest, WithTheMostMetadataAnObjectOfOneRequestHasItsAddress) {
+  const std::string more = ",m " + crypto::Base64Encode(std::string(1050, 'x'));
+  const std::string metadata = Named(std::string(400, 'p'), more);
+  ASSERT_GT(metadata.size(), 1900u);
+  const auto answer = Ask("POST", "/files/", {{"Upload-Length", "3"}, {"Upload-Metadata", metadata}}, "abc");
+  ASSERT_EQ(answer.status, 201) << answer.body;
+  const auto head = Ask("HEAD", Header(answer, "Location"), {}, "", 1);
+  EXPECT_EQ(Header(head, "Upload-Offset"), "3");
+  EXPECT_EQ(Header(head, "Upload-Metadata"), metadata);
+}
+
 TEST_F(TusIntegrationTest, WhatIsNoTusIsToldSo) {
   EXPECT_EQ(Ask("GET", "/files/").status, 405);
   EXPECT_EQ(Ask("GET", "/other").status, 404);

@@ -56,6 +56,8 @@ TEST(CheckStartTest, HostileFieldsAreRefusedWithTheFieldsName) {
       {"METADATA_INVALID", [](auto& r) { (*r.mutable_metadata())[""] = "x"; }},
       {"METADATA_INVALID", [](auto& r) { (*r.mutable_metadata())["a"] = "x\ny"; }},
       {"METADATA_INVALID", [](auto& r) { (*r.mutable_metadata())["a"] = " x"; }},
+      {"METADATA_INVALID", [](auto& r) { r.set_note("a\r\nX-Injected: b"); }},
+      {"METADATA_INVALID", [](auto& r) { r.set_note(std::string(2049, 'n')); }},
       {"METADATA_INVALID", [](auto& r) { (*r.mutable_metadata())["a"] = ""; }},
       {"METADATA_INVALID", [](auto& r) { (*r.mutable_metadata())["a"] = std::string(8192, 'x'); }},
       // What marks an upload and its authority is nobody else's to set.
